@@ -1,0 +1,239 @@
+"""How an op is declared: its forward, its vjp and the domain of each input.
+
+NumPy only: rule files import this module and nothing else of gradspec.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from gradspec.errors import DeclarationError
+from gradspec.shapes import Shape, parse_shape
+
+Sizes: TypeAlias = Mapping[str, int]
+Bound: TypeAlias = float | Callable[[Sizes], float]
+
+TYPICAL = (-10.0, 10.0)
+DEFAULT_SIZES = (0, 4)
+FLOAT_DTYPES = ("float64", "float32")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*\Z")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Array:
+    """The domain of one input; made by :func:`array` and its shorthands, checked by :class:`Op`."""
+
+    shape: str
+    lo: Bound = -math.inf
+    hi: Bound = math.inf
+    exclude: tuple[float, ...] = ()
+    typical: tuple[float, float] = TYPICAL
+    integer: bool = False
+    differentiable: bool = True
+    transform: Callable[[np.ndarray], np.ndarray] | None = None
+    broadcastable: bool = False
+
+    @property
+    def dims(self) -> Shape:
+        """The parsed shape."""
+        return parse_shape(self.shape)
+
+
+def array(
+    shape: str,
+    *,
+    lo: Bound = -math.inf,
+    hi: Bound = math.inf,
+    exclude: Iterable[float] = (),
+    typical: tuple[float, float] = TYPICAL,
+    integer: bool = False,
+    differentiable: bool | None = None,
+    transform: Callable[[np.ndarray], np.ndarray] | None = None,
+    broadcastable: bool = False,
+) -> Array:
+    """Declare where one input of an op lives.
+
+    Args:
+        shape: Size symbols separated by spaces (``"n d"``), integers, products such as ``g*i``;
+            ``...`` first for 0 to 3 leading axes shared by all inputs that have it; ``""`` is 0-d.
+        lo: Smallest value at which the op is defined (inclusive), or a function of the sizes.
+        hi: Largest value at which the op is defined (inclusive), or a function of the sizes.
+        exclude: Points inside [lo, hi] at which the op is not defined.
+        typical: Where ordinary draws fall; it shapes the draws and limits nothing.
+        integer: The input holds int64 numbers.
+        differentiable: Whether the vjp gives a cotangent for it; by default, not for integers.
+        transform: Maps drawn values to a structured set (symmetric, one-hot, ...); the op sees the result.
+        broadcastable: Sizes may be 1 or missing, as NumPy's broadcasting allows.
+
+    Returns:
+        The declaration. Mistakes in it are reported by :class:`Op`, which knows the op's name.
+    """
+    return Array(
+        shape=shape,
+        lo=lo,
+        hi=hi,
+        exclude=exclude if isinstance(exclude, tuple) else tuple(exclude),
+        typical=typical,
+        integer=integer,
+        differentiable=(not integer) if differentiable is None else differentiable,
+        transform=transform,
+        broadcastable=broadcastable,
+    )
+
+
+def real(shape: str, **options: Any) -> Array:
+    """Every finite number of the dtype."""
+    return array(shape, **options)
+
+
+def positive(shape: str, **options: Any) -> Array:
+    """Numbers above 0; 0 itself is outside."""
+    return array(shape, **{"lo": 0.0, "exclude": (0.0,), "typical": (0.1, 10.0), **options})
+
+
+def nonnegative(shape: str, **options: Any) -> Array:
+    """Numbers from 0 on, 0 included."""
+    return array(shape, **{"lo": 0.0, "typical": (0.0, 10.0), **options})
+
+
+def nonzero(shape: str, **options: Any) -> Array:
+    """Every finite number but 0."""
+    return array(shape, **{"exclude": (0.0,), **options})
+
+
+def index(shape: str, size: str | int, **options: Any) -> Array:
+    """Positions 0 .. size - 1, as int64; *size* is a size symbol or a number."""
+    hi: Bound = size - 1 if isinstance(size, int) else _last_position(size)
+    return array(shape, **{"lo": 0, "hi": hi, "integer": True, **options})
+
+
+def _last_position(symbol: str) -> Callable[[Sizes], float]:
+    def last(sizes: Sizes) -> float:
+        return sizes[symbol] - 1
+
+    last.__qualname__ = f"{symbol} - 1"
+    return last
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Op:
+    """One op: what it computes, its backward formula, and where both are to be believed.
+
+    Args:
+        name: How people and test ids call it: letters, digits, ``_`` and ``.``.
+        forward: ``(*arrays, **params) -> (y, saved)``; y is an array, or a tuple for several outputs.
+        vjp: ``(saved, y_bar) -> tuple``: one cotangent per input, of the input's shape and dtype;
+            None where the input is not differentiable.
+        inputs: Name -> :func:`array`, in the order of forward's arguments.
+        params: Static keywords: name -> the values to try, the first being the default; the list or
+            a value in it may be a function of the sizes.
+        torch: An independent reference: a callable of tensors, a dotted name such as
+            ``"torch.softmax"``, or None. It is given the same params.
+        formula: The forward in LaTeX.
+        vjp_formula: The vjp in LaTeX.
+        source: Where the formula comes from.
+        sizes: Size symbol -> (smallest, largest), inclusive; (0, 4) for symbols not named.
+        where: ``(sizes, params) -> bool``; removes combinations without a meaning.
+        dtypes: The float dtypes to verify.
+        linear_in: Names of inputs in which the op is linear.
+        kinks: Where the op has kinks, in words.
+        examples: Inputs that are always tried: tuples of arrays, or mappings name -> array or param.
+        exceptions: Check -> the reason (with a URL) why it may fail.
+
+    Raises:
+        DeclarationError: A field is wrong; the message names it, what it got and what is allowed.
+    """
+
+    name: str
+    forward: Callable[..., tuple[Any, Any]]
+    vjp: Callable[..., tuple[Any, ...]]
+    inputs: Mapping[str, Array]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    torch: Callable[..., Any] | str | None = None
+    formula: str = ""
+    vjp_formula: str = ""
+    source: str = ""
+    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    where: Callable[[Sizes, Mapping[str, Any]], bool] | None = None
+    dtypes: tuple[str, ...] = FLOAT_DTYPES
+    linear_in: frozenset[str] = frozenset()
+    kinks: str = ""
+    examples: tuple[Any, ...] = ()
+    exceptions: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        from gradspec.validation import validate
+
+        for name, value in validate(self).items():
+            object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        inputs = ", ".join(f"{name}: {domain.shape!r}" for name, domain in self.inputs.items())
+        params = "".join(f", {name}" for name in self.params)
+        return f"<Op {self.name}({inputs}{params})>"
+
+    def __call__(self, *arrays: Any, **params: Any) -> Any:
+        """Apply the op and return forward's y.
+
+        An argument with ``__gradspec_apply__(op, arrays, params)`` takes over: this is how the nodes
+        of a graph take part.
+
+        Raises:
+            TypeError: The number of arrays or a keyword does not fit the declaration.
+        """
+        if len(arrays) != len(self.inputs):
+            raise TypeError(
+                f"{self.name}: got {len(arrays)} arrays; it takes {len(self.inputs)}: {', '.join(self.inputs)}"
+            )
+        for name in params:
+            if name not in self.params:
+                allowed = ", ".join(self.params) or "none"
+                raise TypeError(f"{self.name}: got the keyword {name!r}; its params are: {allowed}")
+        for argument in arrays:
+            apply = getattr(argument, "__gradspec_apply__", None)
+            if apply is not None:
+                return apply(self, arrays, params)
+        y, _ = self.forward(*arrays, **params)
+        return y
+
+    def replace(self, **changes: Any) -> Op:
+        """Return a copy with these fields changed, validated anew."""
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return Op(**{**fields, **changes})
+
+    @property
+    def location(self) -> str:
+        """The file and line of the vjp, as ``path:line``; "" where Python does not know it."""
+        code = getattr(inspect.unwrap(self.vjp), "__code__", None)
+        return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else ""
+
+
+def frozen(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A read-only copy of *mapping*."""
+    return MappingProxyType(dict(mapping))
+
+
+def is_name(name: object) -> bool:
+    """Whether *name* can name an op."""
+    return isinstance(name, str) and _NAME.match(name) is not None
+
+
+__all__ = [
+    "Array",
+    "DeclarationError",
+    "Op",
+    "array",
+    "index",
+    "nonnegative",
+    "nonzero",
+    "positive",
+    "real",
+]
