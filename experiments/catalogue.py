@@ -1,0 +1,22 @@
+"""The one literal list of experiments."""
+
+from __future__ import annotations
+
+from experiments.activations import ACTIVATIONS
+from experiments.errors import UnknownExperimentError
+from experiments.experiment import Experiment
+from experiments.residual import RESIDUAL
+
+EXPERIMENTS = (ACTIVATIONS, RESIDUAL)
+
+
+def find(name: str) -> Experiment:
+    """The experiment of this name.
+
+    Raises:
+        UnknownExperimentError: There is none.
+    """
+    for experiment in EXPERIMENTS:
+        if experiment.name == name:
+            return experiment
+    raise UnknownExperimentError(name, (experiment.name for experiment in EXPERIMENTS))

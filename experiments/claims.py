@@ -1,0 +1,115 @@
+"""What the study claimed, and the rule by which it is confirmed, refuted or left undecided.
+
+Two variants are compared seed by seed: with one seed they share data, order of points and as much of the first weights
+as their shapes allow, so the difference of a pair has less noise than each of them. The 95 % t-interval of the mean
+difference decides; one run never does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from experiments.records import Epoch
+from experiments.statistics import Summary, summarize
+
+LEAST_SEEDS = 5
+"""Below this many pairs a claim is undecided, whatever the interval says: its normality is a guess."""
+
+Curve = Sequence[Epoch]
+
+
+class Expect(Enum):
+    """How the study says that the mean difference lies."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+    SIMILAR = "similar"
+
+
+class Outcome(Enum):
+    """What the interval says about the claim."""
+
+    CONFIRMED = "confirmed"
+    REFUTED = "refuted"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One sentence of the study that a number can contradict.
+
+    Attributes:
+        text: What the study says.
+        measured: The number that is compared, in words.
+        measure: The number, from the epochs of one run.
+        variant: The variant spoken of.
+        against: The variant it is compared with.
+        expect: Where ``measure(variant) - measure(against)`` should lie.
+        margin: For ``SIMILAR``: the largest difference that still is similar.
+    """
+
+    text: str
+    measured: str
+    measure: Callable[[Curve], float]
+    variant: str
+    against: str
+    expect: Expect
+    margin: float = 0.0
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A claim, what was measured, and what follows.
+
+    Attributes:
+        claim: The claim.
+        outcome: Confirmed, refuted or undecided.
+        difference: The summary of the differences; None where there is no pair.
+        reason: Why, in one sentence.
+    """
+
+    claim: Claim
+    outcome: Outcome
+    difference: Summary | None
+    reason: str
+
+
+def judge(claim: Claim, curves: Mapping[str, Mapping[int, Curve]]) -> Judgement:
+    """Judge *claim* on the runs there are.
+
+    Args:
+        claim: The claim.
+        curves: Variant -> seed -> the epochs of that run.
+    """
+    ours, theirs = curves.get(claim.variant, {}), curves.get(claim.against, {})
+    seeds = sorted(ours.keys() & theirs.keys())
+    if not seeds:
+        return Judgement(claim, Outcome.UNDECIDED, None, "no seed has been run for both variants")
+    differences = [claim.measure(ours[seed]) - claim.measure(theirs[seed]) for seed in seeds]
+    difference = summarize(differences)
+    lost = sum(not math.isfinite(value) for value in differences)
+    if lost:
+        return Judgement(claim, Outcome.UNDECIDED, difference, f"{lost} of {len(seeds)} pairs have a diverged run")
+    if len(seeds) < LEAST_SEEDS:
+        few = f"n = {len(seeds)} is too few: at least {LEAST_SEEDS} seeds are needed"
+        return Judgement(claim, Outcome.UNDECIDED, difference, few)
+    return Judgement(claim, *_decide(claim, difference))
+
+
+def _decide(claim: Claim, difference: Summary) -> tuple[Outcome, Summary, str]:
+    low, high = difference.low, difference.high
+    if claim.expect is Expect.SIMILAR:
+        region = f"within ±{claim.margin:g}"
+        inside = -claim.margin <= low and high <= claim.margin
+        outside = low > claim.margin or high < -claim.margin
+    else:
+        region = "above 0" if claim.expect is Expect.HIGHER else "below 0"
+        inside, outside = (low > 0, high < 0) if claim.expect is Expect.HIGHER else (high < 0, low > 0)
+    if inside:
+        return Outcome.CONFIRMED, difference, f"the whole interval lies {region}"
+    if outside:
+        return Outcome.REFUTED, difference, f"no part of the interval lies {region}"
+    return Outcome.UNDECIDED, difference, f"only a part of the interval lies {region}"

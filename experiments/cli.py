@@ -1,0 +1,142 @@
+"""What both commands share: options from a dataclass, mistakes as one line and exit code 2, never a traceback."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from experiments.errors import ConfigError, UsageError, missing
+from experiments.execute import Done
+from experiments.progress import progress
+from experiments.sweep import Runs, finished, sweep
+from gradspec.errors import GradspecError
+
+try:
+    from tyro.conf import Positional, arg
+except ImportError:  # parse() says so, in one line
+
+    def arg(**_: Any) -> None:  # type: ignore[no-redef]
+        """Stand in for tyro's description of an option."""
+
+    Positional = None  # type: ignore[misc]
+
+OK, MISTAKE, INTERRUPTED = 0, 2, 130
+DATA_VARIABLE = "GRADSPEC_DATA"
+_BOX = " ╭╮╰╯│─"
+
+Options = TypeVar("Options")
+
+# The kinds of options, so that the help shows "--seeds INT ..." and no default that is None.
+Name = Annotated[str | None, Positional, arg(metavar="NAME", help_behavior_hint="")]
+Flag = Annotated[bool, arg(help_behavior_hint="")]
+Seeds = Annotated[tuple[int, ...] | None, arg(metavar="INT ...", help_behavior_hint="")]
+Count = Annotated[int | None, arg(metavar="INT", help_behavior_hint="")]
+Number = Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")]
+Folder = Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")]
+OutFolder = Annotated[Path, arg(metavar="DIR")]
+
+
+def parse(kind: type[Options], prog: str, arguments: Sequence[str] | None) -> Options:
+    """Read the command line into a frozen dataclass; ``--help`` prints and exits with 0.
+
+    Raises:
+        UsageError: An option is unknown or has a wrong value.
+        MissingDependencyError: tyro is not installed.
+    """
+    try:
+        import tyro
+    except ImportError as error:
+        raise missing("tyro") from error
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(kind, prog=prog, args=arguments, config=(tyro.conf.FlagCreatePairsOff,))
+    except SystemExit as stop:
+        if stop.code == 0:
+            raise
+        raise UsageError(f"{_heart(said.getvalue())}; see {prog} --help") from stop
+
+
+def _heart(box: str) -> str:
+    """The first paragraph inside the box that tyro draws around a mistake."""
+    words: list[str] = []
+    for line in box.splitlines():
+        if line.startswith("│") and (text := line.strip(_BOX)):
+            words.append(text)
+        elif words:
+            break
+    return " ".join(words) or "the command line cannot be read"
+
+
+def guarded(work: Callable[[], int]) -> int:
+    """Call *work* and return its exit code; a person's mistake is one line on stderr and code 2."""
+    try:
+        return work()
+    except GradspecError as error:
+        return _stop(str(error))
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _stop(f"{where}{error.strerror or error}; what was finished before is kept")
+    except KeyboardInterrupt:
+        _stop("stopped; finished runs and checkpoints are kept, the same command goes on from there")
+        return INTERRUPTED
+
+
+def _stop(problem: str) -> int:
+    line = " ".join(problem.split())
+    sys.stderr.write(f"error: {line}\n")
+    return MISTAKE
+
+
+def warn(notes: Iterable[str]) -> int:
+    """Say each note in one line on stderr; the exit code that follows from there being any."""
+    notes = tuple(notes)
+    for note in notes:
+        sys.stderr.write(f"corrupt run: {' '.join(note.split())}\n")
+    return MISTAKE if notes else OK
+
+
+def named_data_folder(option: Path | None) -> Path | None:
+    """The folder of local data: the option, else the variable GRADSPEC_DATA, else none."""
+    if option is None and os.environ.get(DATA_VARIABLE):
+        return Path(os.environ[DATA_VARIABLE])
+    return option
+
+
+def checked_workers(workers: int | None) -> int:
+    """How many processes to use: as many as there are processors for this one, where nothing is said.
+
+    Raises:
+        ConfigError: Fewer than one.
+    """
+    if workers is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if workers < 1:
+        raise ConfigError("workers", workers, "a whole number, at least 1")
+    return workers
+
+
+def checked_seeds(seeds: Sequence[int]) -> tuple[int, ...]:
+    """The seeds of an experiment.
+
+    Raises:
+        ConfigError: There is none, or one of them twice: it would count as two.
+    """
+    if not seeds or len(set(seeds)) != len(seeds):
+        raise ConfigError("seeds", tuple(seeds), "one or more whole numbers, each once")
+    return tuple(seeds)
+
+
+def sweep_and_tell(
+    title: str, runs: Runs, root: Path, *, workers: int, data_folder: Path | None
+) -> dict[str, list[Done]]:
+    """Finish all runs and show how far it is."""
+    configs = [config for group in runs.values() for config in group]
+    sys.stdout.write(f"{title}: {len(configs)} runs, {finished(configs, root)} finished before\n")
+    with progress(title, sum(config.epochs for config in configs)) as tell:
+        return sweep(runs, root, workers=workers, data_folder=data_folder, tell=tell)

@@ -1,0 +1,200 @@
+"""A run's directory: written so that a kill at any moment loses at most the current epoch, read with suspicion.
+
+``config.json``, ``metrics.jsonl``, ``checkpoint.npz`` and ``result.json`` are equal to the bit when a run is run again;
+what may differ (versions, machine, seconds) is in ``env.json`` and ``timing.jsonl``.
+
+The order of writing is what makes resuming safe: an epoch's row first, then the checkpoint that contains that epoch,
+``result.json`` last. So a checkpoint of epoch e finds at least e rows, and rows after e are of an epoch that is redone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from experiments.config import Config
+from experiments.errors import ConfigError, CorruptRunError
+from experiments.files import canonical_json, readable_json, write_atomic
+from experiments.records import Epoch, Result, RunRecord, State
+
+try:
+    import fcntl
+except ImportError:  # Windows: two commands at once on one folder of runs are then the user's care
+    fcntl = None  # type: ignore[assignment]
+
+CONFIG, METRICS, RESULT = "config.json", "metrics.jsonl", "result.json"
+ENVIRONMENT, TIMING, CHECKPOINT = "env.json", "timing.jsonl", "checkpoint.npz"
+
+
+class Progress(Enum):
+    """How far the run in a directory is."""
+
+    MISSING = "missing"
+    STARTED = "started"
+    FINISHED = "finished"
+
+
+class RunDirectory:
+    """The directory of one run below *root*; its name is the run's id."""
+
+    def __init__(self, root: Path, config: Config) -> None:
+        self.config = config
+        self.root = root
+        self.path = root / config.run_id
+
+    def progress(self) -> Progress:
+        """How far the run is.
+
+        Raises:
+            CorruptRunError: The directory is another run's, or no run's.
+        """
+        if not self.path.exists():
+            return Progress.MISSING
+        if not self.path.is_dir():
+            raise CorruptRunError(self.path, "is a file where the directory of a run should be")
+        if not (self.path / CONFIG).exists():
+            # It is the first file that a run writes: before it, only its own torn attempt can be there.
+            strange = [entry.name for entry in self.path.iterdir() if not entry.name.endswith(".tmp")]
+            if strange:
+                raise CorruptRunError(self.path / CONFIG, f"is missing, but {min(strange)} is there")
+            return Progress.MISSING
+        self._check_config()
+        return Progress.FINISHED if (self.path / RESULT).exists() else Progress.STARTED
+
+    def start(self, environment: Mapping[str, Any]) -> None:
+        """Make the directory and write what is known before the first epoch."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_atomic(self.path / CONFIG, readable_json(self.config.to_dict()))
+        write_atomic(self.path / ENVIRONMENT, readable_json(environment))
+
+    def resume(self) -> tuple[State | None, list[Epoch]]:
+        """The last checkpoint and the rows up to it; later rows and a torn last line are removed.
+
+        Returns:
+            None and no rows where no epoch was finished.
+
+        Raises:
+            CorruptRunError: A file is damaged in a way that a kill cannot explain.
+        """
+        for torn in self.path.glob("*.tmp"):  # what a kill in the middle of a write left
+            torn.unlink()
+        path = self.path / CHECKPOINT
+        state = None
+        if path.exists():
+            try:
+                state = State.from_npz(path.read_bytes())
+            except ValueError as error:
+                raise CorruptRunError(path, str(error)) from error
+        kept = state.epoch if state else 0
+        rows = self._rows(whole=False)[:kept]
+        if len(rows) < kept:
+            raise CorruptRunError(
+                self.path / METRICS, f"has {len(rows)} whole rows, but {CHECKPOINT} is of epoch {kept}"
+            )
+        write_atomic(self.path / METRICS, "".join(map(_line, rows)))
+        return state, rows
+
+    def append(self, row: Epoch, state: State, seconds: float) -> None:
+        """Write an epoch: its row, then its checkpoint."""
+        with (self.path / METRICS).open("a", buffering=1, encoding="utf-8") as file:
+            file.write(_line(row))
+        with (self.path / TIMING).open("a", buffering=1, encoding="utf-8") as file:
+            file.write(canonical_json({"epoch": row.epoch, "seconds": round(seconds, 6)}) + "\n")
+        write_atomic(self.path / CHECKPOINT, state.to_npz())
+
+    def finish(self, result: Result) -> None:
+        """Write the result: from now on the run is finished and never run again."""
+        write_atomic(self.path / RESULT, readable_json(asdict(result)))
+
+    def metrics_sha256(self) -> str:
+        """The digest of ``metrics.jsonl`` as it is now."""
+        return hashlib.sha256((self.path / METRICS).read_bytes()).hexdigest()
+
+    def read(self) -> RunRecord:
+        """Read a finished run back.
+
+        Raises:
+            CorruptRunError: A file is missing or damaged, or does not fit the others.
+        """
+        self._check_config()
+        values = self._json(RESULT)
+        try:
+            result = Result.from_dict(values)
+        except (TypeError, ValueError) as error:
+            raise CorruptRunError(self.path / RESULT, f"is no result of a run ({error})") from error
+        rows = self._rows(whole=True)
+        if len(rows) != result.epochs or self.metrics_sha256() != result.metrics_sha256:
+            raise CorruptRunError(self.path / METRICS, f"was changed after {RESULT} was written")
+        return RunRecord(config=self.config, epochs=tuple(rows), result=result, environment=self._json(ENVIRONMENT))
+
+    def set_aside(self) -> Path:
+        """Rename the directory to ``<id>.corrupt-N``: nothing in it is lost, and its name is free.
+
+        Returns:
+            Where it is now.
+        """
+        number = 1
+        while (target := self.root / f"{self.path.name}.corrupt-{number}").exists():
+            number += 1
+        return self.path.rename(target)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes out of this run; they wait, and then find it finished.
+
+        The system drops the lock of a killed process. The lock file lies beside the directory, which may be renamed.
+        """
+        if fcntl is None:
+            yield
+            return
+        folder = self.root / ".locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / self.path.name).open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _check_config(self) -> None:
+        try:
+            found = Config.from_dict(self._json(CONFIG))
+        except ConfigError as error:
+            raise CorruptRunError(self.path / CONFIG, f"is no config of a run ({error})") from error
+        if found != self.config:
+            raise CorruptRunError(self.path / CONFIG, f"is the config of another run, {found.run_id}")
+
+    def _json(self, name: str) -> dict[str, Any]:
+        path = self.path / name
+        try:
+            values = json.loads(path.read_bytes())
+        except FileNotFoundError as error:
+            raise CorruptRunError(path, "is missing") from error
+        except ValueError as error:
+            raise CorruptRunError(path, f"is not JSON ({error})") from error
+        if not isinstance(values, dict):
+            raise CorruptRunError(path, "is not a JSON object")
+        return values
+
+    def _rows(self, *, whole: bool) -> list[Epoch]:
+        """The rows of ``metrics.jsonl``: all of them, or (not *whole*) those before the first torn line."""
+        path = self.path / METRICS
+        rows: list[Epoch] = []
+        lines = path.read_bytes().split(b"\n") if path.exists() else []
+        for number, line in enumerate(lines[:-1] if lines else [], start=1):
+            row = None
+            with suppress(KeyError, TypeError, ValueError):
+                row = Epoch.from_dict(json.loads(line))
+            if row is None or row.epoch != number:
+                if whole:
+                    raise CorruptRunError(path, f"line {number} is not the row of epoch {number}")
+                break
+            rows.append(row)
+        return rows
+
+
+def _line(row: Epoch) -> str:
+    return canonical_json(row.to_dict()) + "\n"

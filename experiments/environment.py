@@ -1,0 +1,51 @@
+"""Where a run was computed: versions and machine, without a path or a name of the machine."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("numpy", "torch", "hypothesis")
+_GIT_SECONDS = 10
+
+
+def environment() -> dict[str, Any]:
+    """Versions, platform, git state and the threads of the numeric libraries at this moment, for ``env.json``."""
+    from threadpoolctl import threadpool_info
+
+    threads = [
+        {"library": pool["internal_api"], "version": pool["version"], "threads": pool["num_threads"]}
+        for pool in threadpool_info()  # its file paths are left out: they say where this machine keeps things
+    ]
+    return {
+        "python": platform.python_version(),
+        "implementation": sys.implementation.name,
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "git": git_state(),
+        "threads": sorted(threads, key=str),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def git_state() -> str | None:
+    """The commit of this repository, with ``-dirty`` where files differ from it; None outside of one."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        done = subprocess.run(  # noqa: S603 - a fixed command, no part of it from outside
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=_GIT_SECONDS, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None

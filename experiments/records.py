@@ -1,0 +1,181 @@
+"""What a run leaves behind: the rows of its epochs, its result, the state it can go on from."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from experiments.config import Config
+
+_PARAMETER = "parameter/"
+_VELOCITY = "velocity/"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """One row of ``metrics.jsonl``.
+
+    Attributes:
+        epoch: 1 for the first.
+        loss_epoch_mean: Mean loss per point over this epoch, each batch before its step.
+        loss_running_mean: The same over all epochs so far: what the study plots as the training loss.
+        train_accuracy: On all training points, after the epoch.
+        validation_accuracy: On all validation points, after the epoch.
+        validation_loss: Mean loss per validation point, after the epoch.
+        gradient_norm: Mean over the steps of the Euclidean norm of the gradient of the summed loss.
+    """
+
+    epoch: int
+    loss_epoch_mean: float
+    loss_running_mean: float
+    train_accuracy: float
+    validation_accuracy: float
+    validation_loss: float
+    gradient_norm: float
+
+    @property
+    def diverged(self) -> bool:
+        """Whether a number of this row is not finite."""
+        return not all(math.isfinite(value) for value in asdict(self).values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON; what JSON has no number for (a diverged loss) becomes the text "nan", "inf" or "-inf"."""
+        return {name: value if math.isfinite(value) else str(value) for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Epoch:
+        """Read what :meth:`to_dict` gave.
+
+        Raises:
+            KeyError: A field is missing.
+            ValueError: A field is not a number, or is unknown.
+            TypeError: The same.
+        """
+        names = [field.name for field in fields(cls)]
+        if set(values) - set(names):
+            raise ValueError(f"unknown fields {sorted(set(values) - set(names))}")
+        return cls(epoch=int(values["epoch"]), **{name: float(values[name]) for name in names[1:]})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What ``result.json`` holds; it exists if and only if the run is finished.
+
+    Attributes:
+        status: ``finished``, or ``diverged`` where a loss stopped being finite and the run with it.
+        epochs: Rows in ``metrics.jsonl``.
+        best_epoch: The epoch with the highest validation accuracy, the first of equals.
+        test_accuracy: Of the model after the last epoch; the test set is read here and nowhere else.
+        parameters_sha256: Of the last parameters: equal digests are equal bits.
+        metrics_sha256: Of ``metrics.jsonl``, so that a changed row does not go unnoticed.
+    """
+
+    status: str
+    epochs: int
+    best_epoch: int
+    test_accuracy: float
+    parameters_sha256: str
+    metrics_sha256: str
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Result:
+        """Read ``asdict`` of a result.
+
+        Raises:
+            TypeError: A field is missing, unknown or of the wrong type.
+            ValueError: The status is none that there is.
+        """
+        result = cls(**values)
+        for field in fields(cls):
+            value = getattr(result, field.name)
+            if type(value).__name__ != field.type:
+                raise TypeError(f"{field.name} is {value!r}")
+        if result.status not in ("finished", "diverged"):
+            raise ValueError(f"status is {result.status!r}")
+        return result
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """A finished run, as it was read back."""
+
+    config: Config
+    epochs: tuple[Epoch, ...]
+    result: Result
+    environment: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """Everything the next epoch depends on.
+
+    Attributes:
+        epoch: Epochs done.
+        parameters: Name -> array.
+        velocity: What the optimizer remembers, name -> array.
+        shuffle: The state of the generator that orders the points, as NumPy's own JSON text.
+        loss_total: Sum of the losses of all points since the start, for the running mean.
+        points_seen: Their number.
+    """
+
+    epoch: int
+    parameters: Mapping[str, np.ndarray]
+    velocity: Mapping[str, np.ndarray]
+    shuffle: str
+    loss_total: float
+    points_seen: int
+
+    def to_npz(self) -> bytes:
+        """The state as the bytes of an ``.npz`` file; equal states give equal bytes."""
+        arrays: dict[str, Any] = {
+            "epoch": np.int64(self.epoch),
+            "shuffle": np.str_(self.shuffle),
+            "loss_total": np.float64(self.loss_total),
+            "points_seen": np.int64(self.points_seen),
+        }
+        arrays |= {_PARAMETER + name: array for name, array in self.parameters.items()}
+        arrays |= {_VELOCITY + name: array for name, array in self.velocity.items()}
+        file = io.BytesIO()
+        np.savez(file, **arrays)
+        return file.getvalue()
+
+    @classmethod
+    def from_npz(cls, data: bytes) -> State:
+        """Read what :meth:`to_npz` gave. Nothing in it is executed.
+
+        Raises:
+            ValueError: These bytes are no such file, or a part is missing.
+        """
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+                return cls(
+                    epoch=int(arrays["epoch"]),
+                    parameters=_starting_with(_PARAMETER, arrays),
+                    velocity=_starting_with(_VELOCITY, arrays),
+                    shuffle=str(arrays["shuffle"]),
+                    loss_total=float(arrays["loss_total"]),
+                    points_seen=int(arrays["points_seen"]),
+                )
+        except (zipfile.BadZipFile, KeyError, EOFError, OSError, TypeError) as error:
+            raise ValueError(f"not a checkpoint ({error})") from error
+
+
+def _starting_with(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): arrays[name] for name in arrays if name.startswith(prefix)}
+
+
+def digest(parameters: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 over names, dtypes, shapes and bits of the arrays."""
+    total = hashlib.sha256()
+    for name in sorted(parameters):
+        array = np.ascontiguousarray(parameters[name])
+        total.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        total.update(array.tobytes())
+    return total.hexdigest()

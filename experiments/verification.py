@@ -1,0 +1,155 @@
+"""Every op of this repository held against every check, over several processes; what came out as plain data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from typing import Any
+
+from experiments.execute import one_thread
+from experiments.progress import Tell, silent
+from experiments.sweep import process_pool
+
+FULL_EXAMPLES = 100
+QUICK_EXAMPLES = 20
+SEED = 0
+ERROR = "ERROR"
+"""The verdict of an op on which the verification itself broke: neither passed nor failed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckRow:
+    """One check on one op.
+
+    Attributes:
+        name: The check.
+        verdict: PASS, FAIL, INCONCLUSIVE or SKIPPED.
+        compared: Entries compared.
+        resolution: Smallest relative error it could see; None where it saw none.
+        message: The failure text.
+        reason: Why it is skipped or inconclusive.
+    """
+
+    name: str
+    verdict: str
+    compared: int
+    resolution: float | None
+    message: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpRow:
+    """One op and all its checks.
+
+    Attributes:
+        name: The op.
+        verdict: PASS, FAIL, INCONCLUSIVE or ERROR.
+        compared: Entries compared against an oracle of the vjp.
+        resolution: Smallest relative error that the best oracle could see; None where it saw none.
+        checks: In the order they ran.
+        error: What broke, where the verdict is ERROR.
+        formula: The forward in LaTeX.
+        vjp_formula: The vjp in LaTeX.
+        source: Where the formula comes from.
+        report: The whole report, JSON-ready and without what differs from run to run.
+    """
+
+    name: str
+    verdict: str
+    compared: int = 0
+    resolution: float | None = None
+    checks: tuple[CheckRow, ...] = ()
+    error: str = ""
+    formula: str = ""
+    vjp_formula: str = ""
+    source: str = ""
+    report: Mapping[str, Any] | None = None
+
+
+def verify_all(names: Sequence[str], *, examples: int, workers: int, tell: Tell = silent) -> list[OpRow]:
+    """Verify the ops of these names.
+
+    Args:
+        names: Of ops in ``ops.OPS``.
+        examples: Drawn per op.
+        workers: How many processes; 1 is this one.
+        tell: Told of each op.
+
+    Returns:
+        One row per name, in their order; an op on which something broke has the verdict ERROR.
+    """
+    rows: dict[str, OpRow] = {}
+    done = _here(names, examples) if min(workers, len(names)) <= 1 else _in_processes(names, examples, workers)
+    for row in done:
+        rows[row.name] = row
+        tell(1, f"{row.name}: {row.verdict}")
+    return [rows[name] for name in names]
+
+
+def _here(names: Sequence[str], examples: int) -> Iterator[OpRow]:
+    for name in names:
+        yield verify_one(name, examples)
+
+
+def _in_processes(names: Sequence[str], examples: int, workers: int) -> Iterator[OpRow]:
+    with process_pool(min(workers, len(names))) as pool:
+        futures = {pool.submit(verify_one, name, examples): name for name in names}
+        try:
+            for future in as_completed(futures):
+                try:
+                    yield future.result()
+                except BrokenProcessPool:
+                    lost = "a worker process died (killed, or out of memory) before this op was done"
+                    yield OpRow(name=futures[future], verdict=ERROR, error=lost)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def op_names() -> list[str]:
+    """The names in ``ops.OPS``, in its order."""
+    import ops
+
+    return [op.name for op in ops.OPS]
+
+
+def verify_one(name: str, examples: int) -> OpRow:
+    """Verify one op, on one thread; an exception becomes a row, so that the other rows are not lost."""
+    import gradspec
+    import ops
+
+    op = next(op for op in ops.OPS if op.name == name)
+    row = OpRow(name=name, verdict=ERROR, formula=op.formula, vjp_formula=op.vjp_formula, source=op.source)
+    try:
+        with one_thread():
+            report = gradspec.verify(op, seed=SEED, examples=examples)
+    except Exception as error:
+        problem = " ".join(f"{type(error).__name__}: {error}".split())
+        return replace(row, error=problem)
+    plain = {key: value for key, value in report.to_dict().items() if key != "seconds"}
+    checks = tuple(
+        CheckRow(
+            name=check.name,
+            verdict=check.verdict.name,
+            compared=check.compared,
+            resolution=_seen(check.resolution),
+            message=check.message,
+            reason=check.reason,
+        )
+        for check in report.checks
+    )
+    return replace(
+        row,
+        verdict=report.verdict.name,
+        compared=report.compared,
+        resolution=_seen(report.resolution),
+        checks=checks,
+        report=plain,
+    )
+
+
+def _seen(resolution: float) -> float | None:
+    return resolution if math.isfinite(resolution) else None

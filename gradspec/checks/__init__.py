@@ -1,0 +1,18 @@
+"""The checks, one function each. CHECKS is the literal list, in the order they run: cheap and exact first."""
+
+from gradspec.checks.algebra import vjp_algebra
+from gradspec.checks.contract import contract
+from gradspec.checks.finite_difference import vjp_finite_difference
+from gradspec.checks.outcome import Check, Mismatch, Outcome
+from gradspec.checks.torch_reference import needs_torch, value_torch, vjp_torch
+
+CHECKS = (
+    Check("contract", contract, "form, dtype, finiteness, ownership, no mutation, no state"),
+    Check("vjp_algebra", vjp_algebra, "exactly odd and homogeneous in the cotangent, zero at zero"),
+    Check("vjp_finite_difference", vjp_finite_difference, "the vjp against finite differences", oracle=True),
+    Check("value_torch", value_torch, "forward against the torch reference", skip=needs_torch),
+    Check("vjp_torch", vjp_torch, "the vjp against torch.autograd", skip=needs_torch, oracle=True),
+)
+ORACLES = frozenset(check.name for check in CHECKS if check.oracle)
+
+__all__ = ["CHECKS", "ORACLES", "Check", "Mismatch", "Outcome"]

@@ -1,0 +1,164 @@
+"""From judgements to outcomes: counting, and putting a wrong cotangent into words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gradspec.checks.outcome import Mismatch, Outcome, entry, number
+from gradspec.directions import Directions
+from gradspec.evidence import Evidence, Judgement
+from gradspec.trial import Trial
+
+MAX_NAMED = 256  # entries of an input up to which a failure says how many differ
+
+
+def outcomes(
+    trial: Trial,
+    evidence: Evidence,
+    judgement: Judgement,
+    wrong: np.ndarray,
+    describe: Callable[[str], Mismatch],
+    notes: dict[str, str] | None = None,
+) -> list[Outcome]:
+    """One outcome per differentiable input.
+
+    Args:
+        trial: The trial.
+        evidence: Its evidence.
+        judgement: The comparisons along the evidence's directions.
+        wrong: (p,) which of them are failures.
+        describe: Words the failure of an input; called only if there is one.
+        notes: Input -> a remark that changes no verdict.
+    """
+    directions = evidence.directions
+    names = np.array(directions.inputs)
+    found = []
+    for name, where in trial.slices.items():
+        mine = names == name
+        good = mine & judgement.conclusive
+        with np.errstate(all="ignore"):
+            sharpness = judgement.bar[good] / np.abs(judgement.want[good])
+        found.append(
+            Outcome(
+                input=name,
+                entries=_entries(directions, good, where.stop - where.start),
+                comparisons=int((mine & judgement.judged).sum()),
+                conclusive=int(good.sum()),
+                resolution=float(np.nanmin(np.append(sharpness[np.isfinite(sharpness)], np.inf))),
+                discrepancy=float(judgement.discrepancy[good].max(initial=0.0)),
+                mismatch=describe(name) if (wrong & mine).any() else None,
+                note=(notes or {}).get(name, ""),
+            )
+        )
+    return found
+
+
+def _entries(directions: Directions, good: np.ndarray, size: int) -> int:
+    """Distinct entries behind the conclusive comparisons: a projection covers every entry that it moves."""
+    if not good.any():
+        return 0
+    covered = (directions.moves[good] != 0).any(axis=0).sum()
+    return min(int(covered), size)
+
+
+def wrong_cotangent(trial: Trial, evidence: Evidence, name: str, wrong: np.ndarray, oracle: str) -> Mismatch:
+    """The failure text's numbers for input *name*, whose cotangent is wrong along the directions *wrong*."""
+    position = [*trial.op.inputs].index(name)
+    x_bar = np.asarray(trial.x_bar[position], dtype=np.float64)
+    judgement = evidence.judge(trial.flat_cotangents(trial.x_bar))
+    headline = f"vjp is wrong for input {name!r}"
+    measured = _every_entry(trial, evidence, name, judgement, wrong)
+    if measured is None:
+        return _along_direction(evidence, judgement, name, wrong, oracle, headline)
+    entries, want, bar, different = measured
+    got = x_bar.reshape(-1)[entries]
+    with np.errstate(all="ignore"):
+        relative = np.abs(got - want) / np.maximum(np.abs(want), np.abs(got))
+    relative = np.where(different, np.where(np.isnan(relative), np.inf, relative), -1.0)
+    worst = int(np.argmax(np.round(relative, 6)))
+    place = tuple(int(axis) for axis in np.unravel_index(entries[worst], x_bar.shape))
+    full = np.full(x_bar.size, np.nan)
+    full[entries] = want
+    mask = np.zeros(x_bar.size, dtype=bool)
+    mask[entries] = different
+    count = f"{int(different.sum())} of {x_bar.size} entries differ"
+    return Mismatch(
+        headline=headline,
+        kind=f"wrong {name}",
+        input=name,
+        lines=(
+            f"{entry(name, place)} = {number(got[worst])}, but should be {number(want[worst])} ± "
+            f"{bar[worst]:.0e}     ({oracle})",
+            count if len(entries) == x_bar.size else f"at least {count}",
+        ),
+        discrepancy=float(judgement.discrepancy[wrong].max(initial=1.0)),
+        got=x_bar,
+        want=full.reshape(x_bar.shape),
+        wrong=mask.reshape(x_bar.shape),
+    )
+
+
+def _every_entry(
+    trial: Trial, evidence: Evidence, name: str, judgement: Judgement, wrong: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:
+    """Flat positions within the input, what they should be, the bars and which differ; None if no entry stands out."""
+    where = trial.slices[name]
+    if trial.op.inputs[name].transform is not None:
+        return None
+    if where.stop - where.start > MAX_NAMED:
+        found = _bisect(trial, evidence, name)
+        positions = np.array([] if found is None else [found], dtype=int)
+    else:
+        positions = np.arange(where.start, where.stop)
+    if not positions.size:
+        return None
+    measured = evidence.entries(positions)
+    single = evidence.judge(trial.flat_cotangents(trial.x_bar), measured)
+    scale = measured[0].moves[np.arange(len(positions)), positions]
+    different = single.wrong.copy()
+    chosen = (np.array(evidence.directions.inputs) == name) & (evidence.directions.entries >= 0)
+    for p in np.flatnonzero(chosen):  # what the check itself found stands, at the check's own bar
+        different[positions == evidence.directions.entries[p]] |= wrong[p]
+    if not different.any():
+        return None
+    with np.errstate(all="ignore"):
+        return positions - where.start, single.want / scale, single.bar / np.abs(scale), different
+
+
+def _bisect(trial: Trial, evidence: Evidence, name: str) -> int | None:
+    """Find one wrong entry of a large input with projections on halves: log2(n) probes."""
+    where = trial.slices[name]
+    positions = np.arange(where.start, where.stop)
+    cotangent = trial.flat_cotangents(trial.x_bar)
+    rng = np.random.default_rng((trial.case.seed, 6))
+    while positions.size > 1:
+        for half in np.array_split(positions, 2):
+            if evidence.judge(cotangent, evidence.along(half, rng)).wrong.any():
+                positions = half
+                break
+        else:
+            return None
+    return int(positions[0])
+
+
+def _along_direction(
+    evidence: Evidence, judgement: Judgement, name: str, wrong: np.ndarray, oracle: str, headline: str
+) -> Mismatch:
+    mine = np.flatnonzero(wrong & (np.array(evidence.directions.inputs) == name))
+    p = mine[np.argmax(judgement.discrepancy[mine])]
+    moved = int((evidence.directions.moves[p] != 0).sum())
+    return Mismatch(
+        headline=headline,
+        kind=f"wrong {name}",
+        input=name,
+        lines=(
+            f"along a direction that moves {moved} entries together, ⟨{name}_bar, d⟩ = {number(judgement.claim[p])}, "
+            f"but should be {number(judgement.want[p])} ± {judgement.bar[p]:.0e}     ({oracle})",
+        ),
+        discrepancy=float(judgement.discrepancy[p]),
+    )
+
+
+

@@ -1,0 +1,26 @@
+"""The vjp against finite differences that know their error."""
+
+from __future__ import annotations
+
+from gradspec.checks.comparison import outcomes, wrong_cotangent
+from gradspec.checks.outcome import Outcome
+from gradspec.evidence import Evidence
+from gradspec.trial import CallFailedError, Trial
+
+
+def vjp_finite_difference(trial: Trial, evidence: Evidence) -> list[Outcome]:
+    """Compare along single entries, tied entries and random signs; at kinks, any slope in between is right."""
+    try:
+        cotangent = trial.flat_cotangents(trial.x_bar)
+    except CallFailedError:
+        return []  # the contract check says what is wrong
+    if not trial.v.size or not trial.point.size:
+        return []
+    judgement = evidence.judge(cotangent)
+    return outcomes(
+        trial,
+        evidence,
+        judgement,
+        judgement.wrong,
+        lambda name: wrong_cotangent(trial, evidence, name, judgement.wrong, "finite difference"),
+    )

@@ -1,0 +1,95 @@
+"""What a check says of one trial."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gradspec.evidence import Evidence
+from gradspec.trial import Trial
+
+if TYPE_CHECKING:
+    from gradspec.spec import Op
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mismatch:
+    """A failure at one trial, in the words and numbers of the failure text.
+
+    Attributes:
+        headline: What is wrong, to follow the op's name: "vjp is wrong for input 'x'".
+        kind: Short name of the way in which it is wrong; shrinking keeps it.
+        input: The input concerned; "" if none in particular.
+        lines: Sentences with the numbers.
+        discrepancy: Difference over bar.
+        got: The rule's cotangent for that input, where the failure is numeric.
+        want: What it should be.
+        wrong: Which entries differ.
+    """
+
+    headline: str
+    kind: str
+    input: str = ""
+    lines: tuple[str, ...] = ()
+    discrepancy: float = math.inf
+    got: np.ndarray | None = field(default=None, compare=False)
+    want: np.ndarray | None = field(default=None, compare=False)
+    wrong: np.ndarray | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """One check on one trial, for one input of the op (or for all, where ``input`` is "").
+
+    Attributes:
+        input: The input concerned.
+        entries: Distinct entries compared conclusively.
+        comparisons: Comparisons made.
+        conclusive: How many of them had a bar small enough.
+        resolution: Smallest relative error that could be seen.
+        discrepancy: Largest difference over bar.
+        mismatch: The failure, if it is one.
+        note: A remark that changes no verdict.
+    """
+
+    input: str = ""
+    entries: int = 0
+    comparisons: int = 0
+    conclusive: int = 0
+    resolution: float = math.inf
+    discrepancy: float = 0.0
+    mismatch: Mismatch | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One property that every op must have.
+
+    Attributes:
+        name: As in test ids and reports.
+        function: Examines one trial.
+        title: What it makes sure of, in a phrase.
+        skip: Says why it does not apply to an op; "" if it does.
+        oracle: Whether it holds the vjp against an independent oracle.
+    """
+
+    name: str
+    function: Callable[[Trial, Evidence], list[Outcome]]
+    title: str
+    skip: Callable[[Op], str] = lambda _op: ""
+    oracle: bool = False
+
+
+def number(value: float) -> str:
+    """A number as the failure text writes it: short, and never hiding that it is exact."""
+    return f"{value:.6g}" if value != round(value, 4) or abs(value) >= 1e6 else repr(round(float(value), 4))
+
+
+def entry(name: str, position: tuple[int, ...]) -> str:
+    """``x_bar[0, 1]``, or ``x_bar`` for 0-d."""
+    return f"{name}_bar[{', '.join(map(str, position))}]" if position else f"{name}_bar"

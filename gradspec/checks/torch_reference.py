@@ -1,0 +1,169 @@
+"""Forward and vjp against the torch reference, with finite differences as the judge between the two."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradspec.checks.comparison import outcomes, wrong_cotangent
+from gradspec.checks.outcome import Mismatch, Outcome, entry, number
+from gradspec.evidence import CONCLUSIVE, NOISE, ROUNDING, Evidence, Judgement
+from gradspec.oracles import torch_autograd
+from gradspec.spec import Op
+from gradspec.trial import EPS, CallFailedError, Trial
+
+CLEAR = 4.0  # a difference of this many bars counts even where finite differences cannot see it
+
+
+def needs_torch(op: Op) -> str:
+    """Why the torch checks do not apply to *op*; "" if they do."""
+    if op.torch is None:
+        return "the op declares no torch reference"
+    if not torch_autograd.available():
+        return f"torch is not installed: {torch_autograd.INSTALL}"
+    return ""
+
+
+def value_torch(trial: Trial, evidence: Evidence) -> list[Outcome]:
+    """Compare forward's values: a wrong forward and a vjp that fits it would pass every other check."""
+    answer = trial.torch
+    if isinstance(answer, torch_autograd.ReferenceFailedError):
+        return [Outcome(comparisons=1, note=str(answer))]
+    if len(answer.values) != len(trial.ys):
+        headline = f"forward has {len(trial.ys)} outputs where its torch reference has {len(answer.values)}"
+        return [Outcome(comparisons=1, conclusive=1, mismatch=Mismatch(headline=headline, kind="outputs"))]
+    noise = np.nan_to_num(np.max([np.abs(y - trial.y64) for y, _ in trial.jittered], axis=0), nan=0.0, posinf=0.0)
+    terms = _value_terms(trial, evidence)
+    found, start = [], 0
+    for y, want in zip(trial.ys, answer.values, strict=True):
+        if y.shape != want.shape:
+            headline = f"forward returns shape {y.shape} where its torch reference has {want.shape}"
+            return [Outcome(comparisons=1, conclusive=1, mismatch=Mismatch(headline=headline, kind="y shape"))]
+        if y.dtype.kind != "f":
+            found.append(_exact_values(y, want))
+            continue
+        mine = slice(start, start + y.size)
+        start += y.size
+        found.append(_values(trial, y, want, noise[mine].reshape(y.shape), terms[mine].reshape(y.shape)))
+    return found
+
+
+def _value_terms(trial: Trial, evidence: Evidence) -> np.ndarray:
+    """(m,) the terms that enter each output: |y| and, where known, Σ |∂y/∂x| |x|."""
+    single = evidence.directions.entries >= 0
+    terms = np.abs(trial.y64)
+    if single.sum() < trial.point.size:
+        return terms + terms.max(initial=0.0)
+    directions, estimate = evidence.directions, evidence.estimate
+    slopes = np.nan_to_num(np.abs(estimate.value[single]), nan=0.0, posinf=0.0) / directions.scale[single, None]
+    size = np.abs(trial.point[directions.entries[single]])
+    return np.asarray(terms + (slopes * size[:, None]).sum(axis=0))
+
+
+def _values(trial: Trial, y: np.ndarray, want: np.ndarray, noise: np.ndarray, terms: np.ndarray) -> Outcome:
+    dtype = trial.case.dtype
+    tiny = float(np.finfo(dtype).tiny)
+    with np.errstate(all="ignore"):
+        bar = ROUNDING * (EPS[dtype] * terms + tiny) + NOISE * noise
+        difference = np.abs(y.astype(np.float64) - want)
+        conclusive = np.isfinite(want) & (bar <= CONCLUSIVE[dtype] * (terms + tiny / EPS[dtype]))
+        wrong = conclusive & ~(difference <= bar)
+        relative = np.where(conclusive & (want != 0), bar / np.abs(want), np.inf)
+        ratio = np.where(conclusive & (difference > 0), difference / bar, 0.0)
+    mismatch = None
+    if wrong.any():
+        worst = np.unravel_index(int(np.argmax(np.where(wrong, ratio, -1.0))), y.shape)
+        place = entry("y", tuple(map(int, worst))).replace("y_bar", "y")
+        mismatch = Mismatch(
+            headline="forward differs from its torch reference",
+            kind="value",
+            lines=(
+                f"{place} = {number(float(y[worst]))}, but should be {number(float(want[worst]))} ± "
+                f"{float(bar[worst]):.0e}     (torch)",
+                f"{int(wrong.sum())} of {y.size} entries differ",
+            ),
+            discrepancy=float(ratio.max()),
+        )
+    return Outcome(
+        entries=int(conclusive.sum()),
+        comparisons=y.size,
+        conclusive=int(conclusive.sum()),
+        resolution=float(relative.min(initial=np.inf)),
+        discrepancy=float(ratio.max(initial=0.0)),
+        mismatch=mismatch,
+    )
+
+
+def _exact_values(y: np.ndarray, want: np.ndarray) -> Outcome:
+    mismatch = None
+    if not np.array_equal(y, want):
+        mismatch = Mismatch(headline="forward differs from its torch reference in an integer output", kind="value")
+    return Outcome(entries=y.size, comparisons=y.size, conclusive=y.size, mismatch=mismatch)
+
+
+def vjp_torch(trial: Trial, evidence: Evidence) -> list[Outcome]:
+    """Compare the vjp with torch.autograd in float64.
+
+    torch alone never fails an op: where the two differ, finite differences say who is right.
+    """
+    answer = trial.torch
+    try:
+        cotangent = trial.flat_cotangents(trial.x_bar)
+    except CallFailedError:
+        return []  # the contract check says what is wrong
+    if not trial.v.size or not trial.point.size:
+        return []
+    if isinstance(answer, torch_autograd.ReferenceFailedError):
+        return [Outcome(comparisons=1, note=str(answer))]
+    reference = trial.flat_cotangents(answer.cotangents)
+    judgement = evidence.judge_against(cotangent, reference)
+    confirmed, doubtful = _adjudicated(evidence, cotangent, judgement)
+    names = np.array(evidence.directions.inputs)
+    notes = {
+        name: f"torch's gradient for {name!r} differs and finite differences do not confirm it"
+        for name in trial.slices
+        if doubtful[names == name].any()
+    }
+    accepted = Judgement(
+        **{
+            **judgement.__dict__,
+            "conclusive": judgement.conclusive & ~doubtful,
+            "judged": judgement.judged & ~doubtful,
+        }
+    )
+    return outcomes(
+        trial,
+        evidence,
+        accepted,
+        confirmed,
+        lambda name: _described(trial, evidence, name, confirmed, reference),
+        notes,
+    )
+
+
+def _adjudicated(evidence: Evidence, cotangent: np.ndarray, against: Judgement) -> tuple[np.ndarray, np.ndarray]:
+    """Which differences from torch are the rule's fault, and which say something about the reference only."""
+    by_difference = evidence.judge(cotangent)
+    with np.errstate(all="ignore"):
+        torch_is_possible = np.abs(against.want - by_difference.want) <= by_difference.bar
+        clear = ~(np.abs(against.claim - against.want) <= CLEAR * against.bar)
+    smooth = by_difference.conclusive & (by_difference.width == 0)
+    confirmed = against.wrong & (by_difference.wrong | (smooth & torch_is_possible & clear))
+    return confirmed, against.wrong & ~confirmed
+
+
+def _described(
+    trial: Trial, evidence: Evidence, name: str, wrong: np.ndarray, reference: np.ndarray
+) -> Mismatch:
+    found = wrong_cotangent(trial, evidence, name, wrong, "torch")
+    if found.want is None or found.got is None or found.wrong is None:
+        return found
+    want = reference[trial.slices[name]].reshape(found.got.shape)
+    with np.errstate(all="ignore"):
+        relative = np.abs(found.got - want) / np.maximum(np.abs(found.got), np.abs(want))
+    worst = np.unravel_index(int(np.nanargmax(np.where(found.wrong, relative, -1.0))), want.shape)
+    place = entry(name, tuple(map(int, worst)))
+    line = (
+        f"{place} = {number(float(found.got[worst]))}, but should be {number(float(want[worst]))}, "
+        f"a relative difference of {float(relative[worst]):.0e}     (torch)"
+    )
+    return Mismatch(**{**found.__dict__, "lines": (line, *found.lines[1:]), "want": want})

@@ -1,0 +1,169 @@
+"""A failing case that can be kept: printed, saved as .npz, and run again."""
+
+from __future__ import annotations
+
+import ast
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gradspec.domains import Case
+from gradspec.errors import TargetError
+from gradspec.spec import Op
+
+FORMAT = 1
+SHOWN = 8  # entries above which an array is described, not printed
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """The smallest failing case that was found.
+
+    Attributes:
+        op: The op's name.
+        check: The check that fails.
+        case: The case, its cotangent fixed.
+        inputs: Names of the inputs.
+        target: Where the op was found, such as ``ops:normalize``; "" if it was given as an object.
+        path: The file it was saved to; "" if it was not.
+    """
+
+    op: str
+    check: str
+    case: Case
+    inputs: tuple[str, ...]
+    target: str = ""
+    path: str = ""
+
+    def __str__(self) -> str:
+        sizes = {**self.case.sizes, **({"...": self.case.lead} if self.case.lead else {})}
+        parts = [" ".join(f"{symbol}={size}" for symbol, size in sizes.items())]
+        if self.case.params:
+            parts.append(" ".join(f"{name}={value!r}" for name, value in self.case.params.items()))
+        parts += [f"{name} = {show(u)}" for name, u in zip(self.inputs, self.case.drawn, strict=True)]
+        bars = [bar for bar in self.case.y_bar or () if bar is not None]
+        parts += [f"y_bar = {show(bar)}" for bar in bars]
+        if self.case.dtype != "float64":
+            parts.append(self.case.dtype)
+        return "   ".join(part for part in parts if part)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready; arrays as nested lists."""
+        return {
+            "op": self.op,
+            "check": self.check,
+            "target": self.target,
+            "path": self.path,
+            "dtype": self.case.dtype,
+            "sizes": dict(self.case.sizes),
+            "params": {name: repr(value) for name, value in self.case.params.items()},
+            "inputs": {name: u.tolist() for name, u in zip(self.inputs, self.case.drawn, strict=True)},
+            "y_bar": [None if bar is None else bar.tolist() for bar in self.case.y_bar or ()],
+        }
+
+    def save(self, folder: Path) -> Counterexample:
+        """Write ``<op>-<check>.npz`` into *folder*, made if missing; return a copy that knows its path."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{self.op}-{self.check}.npz"
+        path.write_bytes(self.to_bytes())
+        return replace(self, path=path.as_posix())
+
+    def to_bytes(self) -> bytes:
+        """The .npz file."""
+        import io
+
+        case = self.case
+        meta = {
+            "format": FORMAT,
+            "op": self.op,
+            "check": self.check,
+            "target": self.target,
+            "dtype": case.dtype,
+            "sizes": dict(case.sizes),
+            "lead": list(case.lead),
+            "params": {name: repr(value) for name, value in case.params.items()},
+            "keys": dict(case.keys),
+            "seed": case.seed,
+            "label": case.label,
+            "outputs": [bar is not None for bar in case.y_bar or ()],
+        }
+        arrays = {f"input_{position}": u for position, u in enumerate(case.drawn)}
+        arrays |= {f"y_bar_{position}": b for position, b in enumerate(case.y_bar or ()) if b is not None}
+        buffer = io.BytesIO()
+        np.savez(buffer, meta=np.array(json.dumps(meta)), **arrays)  # type: ignore[arg-type]
+        return buffer.getvalue()
+
+
+def load_meta(path: Path) -> dict[str, Any]:
+    """What a saved counterexample says of itself.
+
+    Raises:
+        TargetError: The file is missing, damaged or no counterexample.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            meta = json.loads(str(file["meta"]))
+    except FileNotFoundError:
+        raise TargetError(f"{path}: no such file; allowed: a .npz that a failure text names") from None
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise TargetError(f"{path}: not a counterexample of gradspec ({error})") from None
+    if meta.get("format") != FORMAT:
+        raise TargetError(f"{path}: got format {meta.get('format')!r}; this version reads format {FORMAT}")
+    return dict(meta)
+
+
+def load(path: Path, op: Op) -> Counterexample:
+    """Read a saved counterexample of *op*.
+
+    Raises:
+        TargetError: The file is no counterexample, or the op has changed its inputs or params since.
+    """
+    meta = load_meta(path)
+    with np.load(path, allow_pickle=False) as file:
+        drawn = tuple(file[f"input_{position}"] for position in range(len(op.inputs)) if f"input_{position}" in file)
+        y_bar = tuple(
+            file[f"y_bar_{position}"] if present else None for position, present in enumerate(meta["outputs"])
+        )
+    if len(drawn) != len(op.inputs):
+        raise TargetError(f"{path}: holds {len(drawn)} inputs; {op.name} now has {len(op.inputs)}")
+    case = Case(
+        sizes=meta["sizes"],
+        lead=tuple(meta["lead"]),
+        params=_params(path, op, meta),
+        keys=meta["keys"],
+        drawn=drawn,
+        dtype=meta["dtype"],
+        seed=meta["seed"],
+        label=meta["label"],
+        y_bar=y_bar or None,
+    )
+    return Counterexample(op.name, meta["check"], case, tuple(op.inputs), meta["target"], str(path))
+
+
+def _params(path: Path, op: Op, meta: Mapping[str, Any]) -> dict[str, Any]:
+    params = {}
+    for name, text in meta["params"].items():
+        if name not in op.params:
+            raise TargetError(f"{path}: holds the param {name!r}, which {op.name} no longer has")
+        try:
+            params[name] = ast.literal_eval(text)
+        except (ValueError, SyntaxError):  # not a literal: look it up by its place in the declaration
+            listed = op.params[name]
+            key = meta["keys"].get(name, "")
+            if callable(listed) or not key.isdecimal() or int(key) >= len(listed):
+                raise TargetError(f"{path}: cannot restore the param {name} = {text}") from None
+            params[name] = listed[int(key)]
+    return params
+
+
+def show(array: np.ndarray) -> str:
+    """A small array in full, a large one by its shape."""
+    if array.size > SHOWN:
+        return f"an array of shape {array.shape}"
+    text = np.array2string(array, separator=", ", precision=6, suppress_small=False, floatmode="unique")
+    return " ".join(text.split()).replace("[ ", "[")

@@ -1,0 +1,95 @@
+"""From a wrong cotangent to a named guess at the cause. A guess is called a guess: the text says "looks like"."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+EXPLAINED = 1e-3  # a guess must explain all but this share of the difference
+NAMED = {"2": 2.0, "1/2": 0.5, "3": 3.0, "1/3": 1 / 3, "4": 4.0, "1/4": 0.25, "ln 2": math.log(2), "π": math.pi}
+
+
+def diagnose(got: np.ndarray, want: np.ndarray) -> str:
+    """Name what turns *want* into *got*.
+
+    Args:
+        got: The rule's cotangent, of one input.
+        want: What the oracle says; NaN where unknown.
+
+    Returns:
+        The first guess that explains nearly all of the difference, or "".
+    """
+    known = np.isfinite(want)
+    if not known.all() or got.size == 0:
+        return _scalar_guess(got[known], want[known]) if known.sum() > 1 else ""
+    return next(_guesses(got, want), "")
+
+
+def _guesses(got: np.ndarray, want: np.ndarray) -> Iterator[str]:
+    if not np.isfinite(got).all():
+        finite = np.isfinite(got)
+        kind = "NaN" if np.isnan(got[~finite]).any() else "inf"
+        yield f"an overflow or a division by zero: {int((~finite).sum())} of {got.size} entries are {kind}"
+        return
+    if not got.any():
+        yield "nothing is propagated to this input: every entry is 0"
+    guess = _scalar_guess(got, want)
+    if guess:
+        yield guess
+    if got.ndim >= 2 and got.shape[-1] == got.shape[-2] and _explains(got, want.swapaxes(-1, -2)):
+        yield "the right values, transposed"
+    for axis in range(got.ndim):
+        if got.shape[axis] > 1 and _explains(got, np.flip(want, axis)):
+            yield f"the right values, in reverse order along axis {axis}"
+    yield from _missing_term(got, want)
+    different = ~np.isclose(got, want, rtol=1e-9, atol=0.0)
+    if 0 < different.sum() < got.size and not got[different].any():
+        yield f"a mask that is too narrow: {int(different.sum())} of {got.size} entries are 0"
+    if np.array_equal(np.abs(got), np.abs(want)) or _explains(np.abs(got), np.abs(want)):
+        yield "the right sizes with wrong signs: abs() or a wrong branch"
+
+
+def _scalar_guess(got: np.ndarray, want: np.ndarray) -> str:
+    size = float(np.sum(want * want))
+    if size == 0:
+        return ""
+    factor = float(np.sum(got * want)) / size
+    if not np.isfinite(factor) or factor == 0 or not _explains(got, factor * want, sharp=True, reference=want):
+        return ""
+    if math.isclose(factor, -1, rel_tol=1e-9):
+        return "the wrong sign"
+    named = dict(NAMED)
+    for axis, length in enumerate(want.shape):
+        if length > 2:
+            named |= {f"{length}, the length of axis {axis}": length, f"1/{length}, the length of axis {axis}": 1 / length}
+    for name, value in named.items():
+        for sign, word in ((1, ""), (-1, "-")):
+            if math.isclose(factor, sign * value, rel_tol=1e-9):
+                return f"a factor {word}{name}"
+    if abs(abs(factor) - 1) < 1e-2:
+        return f"a constant that is slightly off: a factor 1 {factor - 1:+.3g}".replace("+", "+ ").replace(" -", " - ")
+    return f"a factor {factor:.6g}"
+
+
+def _missing_term(got: np.ndarray, want: np.ndarray) -> Iterator[str]:
+    difference = got - want
+    size = float(np.abs(difference).max())
+    for axis in reversed(range(got.ndim)):
+        if got.shape[axis] > 1 and size > 0:
+            spread = np.ptp(difference, axis=axis)
+            if float(spread.max()) <= EXPLAINED * size:
+                yield f"a missing term: the difference is constant along axis {axis}"
+    if got.ndim == 2 and min(got.shape) > 1 and size > 0:
+        singular = np.linalg.svd(difference, compute_uv=False)
+        if singular[1] <= EXPLAINED * singular[0] and np.isfinite(singular).all():
+            yield "a missing term: the difference is an outer product (rank 1)"
+
+
+def _explains(got: np.ndarray, guess: np.ndarray, *, sharp: bool = False, reference: np.ndarray | None = None) -> bool:
+    """Whether *guess* leaves nearly nothing of the difference between *got* and the truth."""
+    rest = float(np.abs(got - guess).max(initial=0.0))
+    size = float(np.abs(got - (reference if reference is not None else 0)).max(initial=0.0))
+    limit = EXPLAINED * size if sharp else EXPLAINED * float(np.abs(got).max(initial=0.0))
+    return rest <= limit and not (rest == 0 == size)

@@ -1,0 +1,161 @@
+"""The directions along which a rule is compared with the oracles, and how far each may be followed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradspec.oracles.finite_difference import finite_difference
+from gradspec.trial import Trial
+
+ALL_ENTRIES = 24  # up to this many entries, each gets a direction of its own
+SAMPLED = 16  # of larger inputs, this many do where a projection met a kink
+ROOM = 2.0**-12  # an entry with less room than this, relative to its scale, is approached from one side
+SMALL = 1 / 8  # entries below this get a second try with steps of their own size
+MAX_TIES = 4  # groups of equal entries that are moved together
+
+
+@dataclass(frozen=True)
+class Directions:
+    """Directions in the space of the differentiable inputs.
+
+    Attributes:
+        inputs: (p,) the name of the input that each moves.
+        entries: (p,) the flat position of the one entry that it moves, or -1 for several.
+        moves: (p, n) the directions, scaled so that t from -1/4 to 1/4 stays inside the domain.
+        both: (p,) whether t may be negative.
+        images: (p, n') the same directions as the op sees them: after the inputs' transforms.
+    """
+
+    inputs: tuple[str, ...]
+    entries: np.ndarray
+    moves: np.ndarray
+    both: np.ndarray
+    images: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    @property
+    def scale(self) -> np.ndarray:
+        """(p,) how far a step of 1 moves the entry."""
+        return np.abs(self.moves).max(axis=1, initial=0.0)
+
+
+def single_entries(trial: Trial, positions: np.ndarray, *, own_scale: bool) -> Directions:
+    """One direction per entry in *positions* (flat positions in trial.point).
+
+    Args:
+        trial: The trial.
+        positions: Flat positions.
+        own_scale: Steps relative to |x| alone; otherwise to max(|x|, 1).
+    """
+    x = trial.point[positions]
+    magnitude = np.abs(x)
+    scale = magnitude if own_scale else np.maximum(magnitude, 1.0)
+    down, up = (side[positions] for side in _rooms(trial))
+    both = np.minimum(down, up) >= ROOM * scale
+    inward = np.where(up >= down, up, -down)
+    step = np.where(both, np.minimum(scale, np.minimum(down, up)), np.sign(inward) * np.minimum(scale, np.abs(inward)))
+    moves = np.zeros((len(positions), trial.point.size))
+    moves[np.arange(len(positions)), positions] = step
+    owners = _owners(trial)
+    return _directions(trial, tuple(owners[position] for position in positions), positions, moves, both)
+
+
+def projections(trial: Trial) -> Directions:
+    """One direction of random signs per input, over the entries that may move both ways."""
+    signed = _signed(trial, np.random.default_rng((trial.case.seed, 3)))
+    names, moves = [], []
+    for name, where in trial.slices.items():
+        if np.any(signed[where]):
+            move = np.zeros_like(signed)
+            move[where] = signed[where]
+            names.append(name)
+            moves.append(move)
+    return _directions(
+        trial,
+        tuple(names),
+        np.full(len(names), -1),
+        np.array(moves).reshape(len(names), trial.point.size),
+        np.ones(len(names), dtype=bool),
+    )
+
+
+def together(trial: Trial, positions: np.ndarray, rng: np.random.Generator) -> Directions:
+    """One direction of random signs over the entries in *positions* that may move both ways."""
+    move = np.zeros_like(trial.point)
+    move[positions] = _signed(trial, rng)[positions]
+    owner = _owners(trial)[positions[0]]
+    return _directions(trial, (owner,), np.array([-1]), move[None, :], np.array([True]))
+
+
+def _signed(trial: Trial, rng: np.random.Generator) -> np.ndarray:
+    """(n,) random signs times the scale of each entry; 0 for entries with room on one side only."""
+    scale = np.maximum(np.abs(trial.point), 1.0)
+    room = np.minimum(*_rooms(trial))
+    length = np.where(room >= ROOM * scale, np.minimum(scale, room), 0.0)
+    return np.asarray(length * rng.choice((-1.0, 1.0), size=length.shape))
+
+
+def tied_entries(trial: Trial, kinked: np.ndarray) -> Directions:
+    """One direction per group of equal entries around a kink, moving all of them alike.
+
+    Args:
+        trial: The trial.
+        kinked: Flat positions at which a kink was seen.
+    """
+    owners = _owners(trial)
+    room = np.minimum(*_rooms(trial))
+    names, moves = [], []
+    for value in np.unique(trial.point[kinked])[:MAX_TIES]:
+        group = np.flatnonzero(trial.point == value)
+        step = min(max(abs(float(value)), 1.0), float(room[group].min()))
+        if len(group) < 2 or step < ROOM:
+            continue
+        move = np.zeros_like(trial.point)
+        move[group] = step
+        names.append(owners[group[0]])
+        moves.append(move)
+    return _directions(
+        trial,
+        tuple(names),
+        np.full(len(names), -1),
+        np.array(moves).reshape(len(names), trial.point.size),
+        np.ones(len(names), dtype=bool),
+    )
+
+
+def _rooms(trial: Trial) -> tuple[np.ndarray, np.ndarray]:
+    down, up = np.empty_like(trial.point), np.empty_like(trial.point)
+    for name, domain in zip(trial.op.inputs, trial.domains, strict=True):
+        if name in trial.slices:
+            where = trial.slices[name]
+            down[where], up[where] = domain.room(trial.point[where])
+    return down, up
+
+
+def _owners(trial: Trial) -> list[str]:
+    return [name for name, where in trial.slices.items() for _ in range(where.start, where.stop)]
+
+
+def _directions(
+    trial: Trial, inputs: tuple[str, ...], entries: np.ndarray, moves: np.ndarray, both: np.ndarray
+) -> Directions:
+    images = moves
+    if len(moves) and any(domain.transform is not None for domain in trial.op.inputs.values()):
+        images = _through_transforms(trial, moves, both)
+    return Directions(inputs, np.asarray(entries, dtype=int), moves, both, images)
+
+
+def _through_transforms(trial: Trial, moves: np.ndarray, both: np.ndarray) -> np.ndarray:
+    """Push the directions through the inputs' transforms, by finite differences of the transforms."""
+
+    def seen(point: np.ndarray) -> np.ndarray:
+        arrays = trial.transformed(trial.unflattened(point), "float64")
+        domains = trial.op.inputs.values()
+        return np.concatenate([x.reshape(-1) for x, d in zip(arrays, domains, strict=True) if d.differentiable])
+
+    width = seen(trial.point).size
+    return finite_difference(seen, trial.point, moves, both, np.zeros(width)).value

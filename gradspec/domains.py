@@ -1,0 +1,294 @@
+"""From a declaration to cases: the systematic list first, then a Hypothesis strategy over everything else."""
+
+from __future__ import annotations
+
+import itertools
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from gradspec.errors import DeclarationError
+from gradspec.layouts import FULL, Combination, Pattern, Space
+from gradspec.spec import Op
+from gradspec.values import fill, interval, kinds
+
+COTANGENTS = ("signed", "one-hot", "large", "small")
+LARGE, SMALL = 2.0**20, 2.0**-20  # powers of two: only the magnitude of y_bar changes, not its digits
+
+
+@dataclass(frozen=True)
+class Case:
+    """One example: everything that decides what the op is given.
+
+    Attributes:
+        sizes: Size symbol -> size.
+        lead: The axes that ``...`` stands for.
+        params: Param -> value.
+        keys: Param -> which listed value that is.
+        drawn: The drawn values of each input, before its transform, in the case's dtype.
+        dtype: "float64" or "float32".
+        seed: Decides the cotangent and the directions of the finite differences.
+        cotangent: How y_bar is drawn: one of COTANGENTS.
+        label: What is particular about it, in words.
+        ordinary: Drawn from the ordinary part of the domain.
+        y_bar: The cotangent itself, where it is fixed (shrunk and replayed cases).
+    """
+
+    sizes: Mapping[str, int]
+    lead: tuple[int, ...]
+    params: Mapping[str, Any]
+    keys: Mapping[str, str]
+    drawn: tuple[np.ndarray, ...]
+    dtype: str
+    seed: int
+    cotangent: str = "signed"
+    label: str = "ordinary"
+    ordinary: bool = False
+    y_bar: tuple[np.ndarray | None, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A case before its values are drawn: small enough to print, and always giving the same case."""
+
+    combination: Combination
+    lead: tuple[int, ...]
+    pattern: tuple[Pattern, ...]
+    dtype: str
+    kinds: tuple[str, ...]
+    cotangent: str
+    seed: int
+
+    @property
+    def label(self) -> str:
+        """What is particular about it, in words."""
+        special = [kind for kind in self.kinds if kind != "uniform"]
+        return ", ".join(special) or "ordinary"
+
+
+def make_case(space: Space, recipe: Recipe) -> Case:
+    """Draw the values that *recipe* asks for."""
+    op = space.op
+    rng = np.random.default_rng(recipe.seed)
+    sizes = recipe.combination.sizes
+    drawn = []
+    shapes = space.shapes(sizes, recipe.lead, recipe.pattern)
+    for name, shape, kind in zip(op.inputs, shapes, recipe.kinds, strict=True):
+        domain = interval(op, name, sizes)
+        x = fill(domain, shape, kind, rng)
+        drawn.append(x if domain.integer else domain.repaired(x.astype(recipe.dtype)))
+    return Case(
+        sizes=sizes,
+        lead=recipe.lead,
+        params=recipe.combination.params,
+        keys=recipe.combination.keys,
+        drawn=tuple(drawn),
+        dtype=recipe.dtype,
+        seed=recipe.seed,
+        cotangent=recipe.cotangent,
+        label=recipe.label,
+        ordinary=all(kind == "uniform" for kind in recipe.kinds),
+    )
+
+
+def systematic(space: Space, seed: int) -> Iterator[Recipe]:
+    """The cases that no run leaves out, the most telling first.
+
+    Every param value and every dtype come first; then, taking turns, each size 0 and 1 in each position,
+    each special value in one input while the others stay ordinary, float32, and each broadcasting pattern.
+    """
+    seeds = itertools.count(zlib.crc32(f"{space.op.name} {seed}".encode()))
+    for position, recipe in enumerate(_unique(itertools.chain(_every_param(space), _taking_turns(space)))):
+        cotangent = COTANGENTS[0] if position % 5 or position == 0 else COTANGENTS[1 + position // 5 % 3]
+        yield replace(recipe, seed=next(seeds), cotangent=cotangent)
+
+
+def required(space: Space) -> list[Recipe]:
+    """The part of :func:`systematic` that even the shortest run makes: every param value, every dtype."""
+    return [*_unique(_every_param(space))]
+
+
+def strategy(space: Space) -> st.SearchStrategy[Recipe]:
+    """Every case that the declaration allows, ordinary values more often than special ones."""
+    op = space.op
+    dtypes = [dtype for dtype in op.dtypes for _ in range(3 if dtype == "float64" else 1)]
+
+    @st.composite
+    def recipes(draw: st.DrawFn) -> Recipe:
+        combination = draw(st.sampled_from(space.combinations))
+        fillings = []
+        for name in op.inputs:
+            special = kinds(interval(op, name, combination.sizes))
+            fillings.append(draw(st.sampled_from((*special, *["uniform"] * (len(special) // 2)))))
+        return Recipe(
+            combination=combination,
+            lead=draw(st.sampled_from(space.leads)),
+            pattern=draw(st.sampled_from(space.patterns)),
+            dtype=draw(st.sampled_from(dtypes)),
+            kinds=tuple(fillings),
+            cotangent=draw(st.sampled_from(("signed", *COTANGENTS))),
+            seed=draw(st.integers(0, 2**32 - 1)),
+        )
+
+    return recipes()
+
+
+def cases(op: Op) -> st.SearchStrategy[Case]:
+    """A Hypothesis strategy for the inputs of *op*, for tests of your own.
+
+    Raises:
+        DeclarationError: The declaration leaves nothing to draw from.
+    """
+    space = Space(op)
+    return strategy(space).map(lambda recipe: make_case(space, recipe))
+
+
+def declared_examples(op: Op, dtype: str = "float64") -> Iterator[Case]:
+    """The cases of ``Op(examples=...)``.
+
+    Raises:
+        DeclarationError: An example does not fit the declared shapes or dtypes.
+    """
+    for position, example in enumerate(op.examples):
+        arrays = []
+        for name, domain in op.inputs.items():
+            try:
+                x = np.array(example[name], dtype=np.int64 if domain.integer else dtype)
+            except (TypeError, ValueError) as error:
+                field = f"examples[{position}][{name!r}]"
+                raise DeclarationError(op.name, field, f"got {example[name]!r} ({error}); allowed: an array") from None
+            arrays.append(x)
+        params = {param: value for param, value in example.items() if param in op.params}
+        for param, values in op.params.items():
+            if param not in params and not callable(values) and not callable(values[0]):
+                params[param] = values[0]
+        yield Case(
+            sizes=_sizes_of(op, arrays, f"examples[{position}]"),
+            lead=(),
+            params=params,
+            keys={},
+            drawn=tuple(arrays),
+            dtype=dtype,
+            seed=position,
+            label=f"examples[{position}]",
+        )
+
+
+def _sizes_of(op: Op, arrays: list[np.ndarray], field: str) -> dict[str, int]:
+    """Read the size symbols off given arrays, as far as plain symbols tell."""
+    sizes: dict[str, int] = {}
+    for (name, domain), x in zip(op.inputs.items(), arrays, strict=True):
+        axes = domain.dims.axes
+        fits = x.ndim >= len(axes) if domain.dims.leading else x.ndim == len(axes)
+        if not fits and not domain.broadcastable:
+            raise DeclarationError(
+                op.name, f"{field}[{name!r}]", f"got shape {x.shape}; allowed: the declared {domain.shape!r}"
+            )
+        for axis, size in zip(reversed(axes), reversed(x.shape), strict=False):
+            if axis.factor == 1 and len(axis.symbols) == 1 and not (domain.broadcastable and size == 1):
+                if sizes.setdefault(axis.symbols[0], size) != size:
+                    known = sizes[axis.symbols[0]]
+                    raise DeclarationError(
+                        op.name,
+                        f"{field}[{name!r}]",
+                        f"got shape {x.shape}; allowed: {domain.shape!r} with {axis.symbols[0]} = {known} as elsewhere",
+                    )
+    return {symbol: sizes.get(symbol, lo) for symbol, (lo, _) in op.sizes.items()}
+
+
+def _unique(recipes: Iterable[Recipe]) -> Iterator[Recipe]:
+    seen: set[tuple[Any, ...]] = set()
+    for recipe in recipes:
+        key = (id(recipe.combination), recipe.lead, recipe.pattern, recipe.dtype, recipe.kinds)
+        if key not in seen:
+            seen.add(key)
+            yield recipe
+
+
+def _every_param(space: Space) -> Iterator[Recipe]:
+    yield from (_ordinary(space, space.default, dtype=dtype) for dtype in space.op.dtypes)
+    for param in space.op.params:
+        for key in space.values(param):
+            yield _ordinary(space, space.best({param: key}))
+
+
+def _taking_turns(space: Space) -> Iterator[Recipe]:
+    groups = (_special_values(space), _small_sizes(space), _float32(space), _broadcasting(space), _param_pairs(space))
+    for turn in itertools.zip_longest(*groups):
+        yield from (recipe for recipe in turn if recipe is not None)
+
+
+def _small_sizes(space: Space) -> Iterator[Recipe]:
+    for size in (1, 0):
+        for symbol, (lo, hi) in space.op.sizes.items():
+            if lo <= size <= hi and space.matching({symbol: size}):
+                yield _ordinary(space, space.best({symbol: size}))
+    for lead in space.leads:
+        yield _ordinary(space, space.default, lead=lead)
+
+
+def _special_values(space: Space) -> Iterator[Recipe]:
+    """One input special while the others stay ordinary, inputs taking turns; then all inputs alike."""
+    combination = space.default
+    available = [kinds(interval(space.op, name, combination.sizes)) for name in space.op.inputs]
+    ordinary = tuple("uniform" for _ in available)
+    turns = [
+        [(*ordinary[:position], kind, *ordinary[position + 1 :]) for kind in special if kind != "uniform"]
+        for position, special in enumerate(available)
+    ]
+    for turn in itertools.zip_longest(*turns):
+        yield from (_ordinary(space, combination, kinds=kinds) for kinds in turn if kinds is not None)
+    if len(available) > 1:
+        for kind in available[0]:
+            alike = tuple(kind if kind in special else "uniform" for special in available)
+            yield _ordinary(space, combination, kinds=alike)
+
+
+def _float32(space: Space) -> Iterator[Recipe]:
+    if "float32" in space.op.dtypes:
+        yield from (replace(recipe, dtype="float32") for recipe in _special_values(space))
+
+
+def _broadcasting(space: Space) -> Iterator[Recipe]:
+    lead = space.leads[min(1, len(space.leads) - 1)]
+    yield from (_ordinary(space, space.default, lead=lead, pattern=pattern) for pattern in space.patterns)
+
+
+def _param_pairs(space: Space) -> Iterator[Recipe]:
+    """Each param value once more in float32 and with a special value, then the combinations of values."""
+    for recipe in list(_every_param(space)):
+        first = kinds(interval(space.op, next(iter(space.op.inputs)), recipe.combination.sizes))
+        yield replace(recipe, kinds=(first[min(1, len(first) - 1)], *recipe.kinds[1:]))
+        if "float32" in space.op.dtypes:
+            yield replace(recipe, dtype="float32")
+    seen: set[tuple[str, ...]] = set()
+    for combination in space.combinations:
+        key = tuple(combination.keys.values())
+        if key not in seen:
+            seen.add(key)
+            yield _ordinary(space, combination)
+
+
+def _ordinary(
+    space: Space,
+    combination: Combination,
+    *,
+    dtype: str | None = None,
+    lead: tuple[int, ...] | None = None,
+    pattern: tuple[Pattern, ...] | None = None,
+    kinds: tuple[str, ...] | None = None,
+) -> Recipe:
+    inputs = len(space.op.inputs)
+    return Recipe(
+        combination=combination,
+        lead=space.leads[min(1, len(space.leads) - 1)] if lead is None else lead,
+        pattern=(FULL,) * inputs if pattern is None else pattern,
+        dtype=space.op.dtypes[0] if dtype is None else dtype,
+        kinds=("uniform",) * inputs if kinds is None else kinds,
+        cotangent="signed",
+        seed=0,
+    )

@@ -1,0 +1,346 @@
+"""The one loop: draw a case, let every check look at it, count; then shrink and explain what failed."""
+
+from __future__ import annotations
+
+import math
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import hypothesis
+import numpy as np
+from hypothesis import HealthCheck, Phase, Verbosity
+
+from gradspec.checks import CHECKS, ORACLES, Check, Mismatch, Outcome
+from gradspec.domains import Case, Recipe, declared_examples, make_case, required, strategy, systematic
+from gradspec.errors import DeclarationError, TargetError
+from gradspec.evidence import Evidence
+from gradspec.explain import explained
+from gradspec.layouts import Space
+from gradspec.results import CheckResult, Report, Verdict, overall
+from gradspec.spec import Array, Op, array
+from gradspec.trial import CallFailedError, Trial
+
+DEFAULT_EXAMPLES = 100
+SYSTEMATIC_SHARE = 0.6  # of the examples; the rest is drawn by Hypothesis
+CONCLUSIVE_SHARE = 0.95  # of a check's comparisons must count for a PASS
+MIN_ORDINARY = 5  # ordinary draws before "forward is not finite in most of them" is said
+KEPT_FAILURES = 12  # failing cases kept per check to choose the clearest from
+PAIR_DRAWS = 12  # cotangents tried by check_vjp
+
+
+def verify(
+    op: Op,
+    seed: int = 0,
+    examples: int = DEFAULT_EXAMPLES,
+    checks: Iterable[str] | None = None,
+    max_seconds: float | None = None,
+) -> Report:
+    """Verify the backward formula of *op*.
+
+    Args:
+        op: The op.
+        seed: Decides every draw; the same seed and code give the same report.
+        examples: Cases to draw. Every listed param value and every dtype is tried even if that takes more.
+        checks: Names of the checks to run; all of them by default.
+        max_seconds: Stop drawing after this time; what is then unseen is INCONCLUSIVE.
+
+    Returns:
+        The report; a wrong op is a FAIL in it, never an exception.
+
+    Raises:
+        DeclarationError: The declaration itself is wrong.
+        TargetError: An argument is not what it should be.
+    """
+    if not isinstance(op, Op):
+        raise TargetError(f"verify: got {op!r}; allowed: an Op (for two functions use gradspec.check_vjp)")
+    if not isinstance(examples, int) or examples < 1:
+        raise TargetError(f"verify: got examples={examples!r}; allowed: a whole number from 1 on")
+    if not isinstance(seed, int) or seed < 0:
+        raise TargetError(f"verify: got seed={seed!r}; allowed: a whole number from 0 on")
+    run = Run(op, selected(checks), seed, examples)
+    deadline = math.inf if max_seconds is None else time.monotonic() + max_seconds
+    for case in _cases(run, seed, examples):
+        run.examine(case)
+        if time.monotonic() > deadline:
+            break
+    else:
+        _generate(run, seed, examples - run.examples, deadline)
+    return run.report()
+
+
+def check_vjp(forward: Callable[..., Any], vjp: Callable[..., Any], *arrays: Any) -> Report:
+    """Check one pair of functions at the given arrays, without a declaration.
+
+    Args:
+        forward: ``(*arrays) -> (y, saved)``; or ``-> y`` alone, and *vjp* gets the tuple of arrays as saved.
+        vjp: ``(saved, y_bar) -> tuple``: one cotangent per array, None for integer arrays.
+        *arrays: The point; float64 or float32, and integers for indices.
+
+    Returns:
+        The report. It speaks of this point only: declare an :class:`Op` to cover a whole domain.
+
+    Raises:
+        DeclarationError: The arrays or functions do not fit together.
+    """
+    name = getattr(forward, "__name__", "forward")
+    name = name if name.isidentifier() else "forward"
+    points = [np.asarray(x) for x in arrays]
+    inputs = {f"x{position}" if len(points) > 1 else "x": _literal(name, x) for position, x in enumerate(points)}
+    floats = {str(x.dtype) for x in points if x.dtype.kind == "f"}
+    if len(floats) > 1:
+        raise DeclarationError(name, "arrays", f"got dtypes {sorted(floats)}; allowed: one float dtype for all")
+    paired = Op(
+        name=name,
+        forward=_Pair(forward),
+        vjp=vjp,
+        inputs=inputs,
+        dtypes=tuple(floats) or ("float64",),
+        examples=(tuple(points),),
+    )
+    run = Run(paired, selected(None), 0, PAIR_DRAWS)
+    run.replayable = False
+    for case in declared_examples(paired, *paired.dtypes):
+        for draw in range(PAIR_DRAWS):
+            run.examine(Case(**{**case.__dict__, "seed": draw, "cotangent": ("signed", "one-hot")[draw % 4 == 3]}))
+    if run.outside:
+        raise DeclarationError(name, "arrays", "forward is not finite at these arrays; allowed: a point where it is")
+    return run.report()
+
+
+class _Pair:
+    """A forward that may return y alone."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+    def __call__(self, *arrays: np.ndarray) -> tuple[Any, Any]:
+        returned = self.function(*arrays)
+        if isinstance(returned, (np.ndarray, np.generic)):
+            return returned, arrays
+        if isinstance(returned, tuple) and len(returned) == 2:
+            return returned
+        raise TypeError(f"got {type(returned).__name__} from forward; it should be an array y, or a pair (y, saved)")
+
+
+def _literal(op: str, x: np.ndarray) -> Array:
+    if x.dtype.kind not in "fi" or x.dtype.name not in ("float64", "float32", "int64"):
+        raise DeclarationError(op, "arrays", f"got dtype {x.dtype}; allowed: float64, float32, int64")
+    return array(" ".join(map(str, x.shape)), integer=x.dtype.kind == "i")
+
+
+def selected(names: Iterable[str] | None) -> tuple[Check, ...]:
+    """The checks with these names, in the order of CHECKS.
+
+    Raises:
+        TargetError: A name is unknown.
+    """
+    if names is None:
+        return CHECKS
+    wanted = [names] if isinstance(names, str) else [*names]
+    known = [check.name for check in CHECKS]
+    for name in wanted:
+        if name not in known:
+            raise TargetError(f"unknown check {name!r}; the checks are: {', '.join(known)}")
+    return tuple(check for check in CHECKS if check.name in wanted)
+
+
+def _cases(run: Run, seed: int, examples: int) -> Iterator[Case]:
+    for dtype in run.op.dtypes:
+        yield from declared_examples(run.op, dtype)
+    budget = max(len(required(run.space)), round(SYSTEMATIC_SHARE * examples))
+    for position, recipe in enumerate(systematic(run.space, seed)):
+        if position >= budget:
+            return
+        yield make_case(run.space, recipe)
+
+
+def _generate(run: Run, seed: int, examples: int, deadline: float) -> None:
+    """Let Hypothesis draw the rest. Nothing is raised inside, so every check sees every case."""
+    if examples < 1:
+        return
+
+    @hypothesis.seed(zlib.crc32(f"{run.op.name} {seed}".encode()))
+    @hypothesis.settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        derandomize=False,
+        phases=(Phase.generate,),
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+        print_blob=False,
+        verbosity=Verbosity.quiet,
+    )
+    @hypothesis.given(strategy(run.space))
+    def draw(recipe: Recipe) -> None:
+        if time.monotonic() <= deadline:
+            run.examine(make_case(run.space, recipe))
+
+    draw()
+
+
+@dataclass
+class Tally:
+    """What one check has said so far."""
+
+    check: Check
+    skipped: str = ""
+    compared: int = 0
+    comparisons: int = 0
+    conclusive: int = 0
+    evaluations: int = 0
+    resolution: float = math.inf
+    discrepancy: float = 0.0
+    covered: set[tuple[str, str]] = field(default_factory=set)
+    notes: dict[str, int] = field(default_factory=dict)
+    failures: list[tuple[Case, Mismatch]] = field(default_factory=list)
+    failed: int = 0
+
+    def add(self, case: Case, outcomes: Sequence[Outcome]) -> None:
+        for outcome in outcomes:
+            self.compared += outcome.entries
+            self.comparisons += outcome.comparisons
+            self.conclusive += outcome.conclusive
+            self.resolution = min(self.resolution, outcome.resolution)
+            self.discrepancy = max(self.discrepancy, outcome.discrepancy)
+            if outcome.conclusive:
+                self.covered.add(("input", outcome.input))
+                self.covered.add(("dtype", case.dtype))
+                self.covered |= {(f"param {name}", key) for name, key in case.keys.items()}
+            if outcome.note:
+                self.notes[outcome.note] = self.notes.get(outcome.note, 0) + 1
+            if outcome.mismatch is not None:
+                self.failed += 1
+                self.discrepancy = max(self.discrepancy, outcome.mismatch.discrepancy)
+                if len(self.failures) < KEPT_FAILURES:
+                    self.failures.append((case, outcome.mismatch))
+
+
+class Run:
+    """One verification in progress."""
+
+    def __init__(self, op: Op, checks: tuple[Check, ...], seed: int, wanted: int) -> None:
+        self.op = op
+        self.seed = seed
+        self.wanted = wanted
+        self.space = Space(op)
+        self.tallies = [Tally(check, skipped=check.skip(op)) for check in checks]
+        self.examples = self.outside = self.ordinary = self.ordinary_outside = 0
+        self.required: set[tuple[str, str]] = set()
+        self.replayable = True
+        self.started = time.monotonic()
+        known = [check.name for check in CHECKS]
+        for name in op.exceptions:
+            if name not in known:
+                raise DeclarationError(op.name, f"exceptions[{name!r}]", f"got {name!r}; allowed: {', '.join(known)}")
+
+    def examine(self, case: Case) -> None:
+        """Let every check look at one case."""
+        self.examples += 1
+        self.ordinary += case.ordinary
+        trial = Trial(self.op, case)
+        with np.errstate(all="ignore"):
+            try:
+                inside = trial.is_inside
+            except CallFailedError:
+                inside = True  # the contract check turns this into its failure
+            if not inside:
+                self.outside += 1
+                self.ordinary_outside += case.ordinary
+                return
+            evidence = Evidence(trial)
+            for tally in self.tallies:
+                if tally.skipped:
+                    continue
+                before = trial.evaluations
+                try:
+                    tally.add(case, tally.check.function(trial, evidence))
+                except CallFailedError:
+                    pass  # forward raises here: the contract check has said so
+                tally.evaluations += trial.evaluations - before
+
+    def report(self) -> Report:
+        """Judge what was seen.
+
+        Raises:
+            DeclarationError: Forward is not finite in more than half of the ordinary draws.
+        """
+        if self.ordinary >= MIN_ORDINARY and 2 * self.ordinary_outside > self.ordinary:
+            raise DeclarationError(
+                self.op.name,
+                "inputs",
+                f"forward is not finite in {self.ordinary_outside} of {self.ordinary} ordinary draws; "
+                "allowed: a domain (lo, hi, exclude, typical) where it is finite",
+            )
+        results = tuple(self._conclude(tally) for tally in self.tallies)
+        return Report(
+            op=self.op.name,
+            verdict=overall(results, ORACLES),
+            checks=results,
+            seed=self.seed,
+            examples=self.examples,
+            outside=self.outside,
+            seconds=time.monotonic() - self.started,
+            oracles=ORACLES,
+        )
+
+    def _conclude(self, tally: Tally) -> CheckResult:
+        name = tally.check.name
+        if tally.skipped:
+            return CheckResult(name=name, verdict=Verdict.SKIPPED, reason=tally.skipped)
+        counts: dict[str, Any] = {
+            "name": name,
+            "compared": tally.compared,
+            "comparisons": tally.comparisons,
+            "conclusive": tally.conclusive,
+            "evaluations": tally.evaluations,
+            "resolution": tally.resolution,
+            "discrepancy": tally.discrepancy,
+            "notes": tuple(f"{note} ({count} cases)" for note, count in tally.notes.items()),
+        }
+        excuse = self.op.exceptions.get(name)
+        if tally.failures and excuse:
+            return CheckResult(**counts, verdict=Verdict.SKIPPED, reason=f"declared exception: {excuse}")
+        if tally.failures:
+            message, counterexample = explained(self.space, tally.check, tally.failures, self._replay(name))
+            return CheckResult(**counts, verdict=Verdict.FAIL, message=message, counterexample=counterexample)
+        if excuse and self.wanted >= DEFAULT_EXAMPLES:
+            message = f"{self.op.name}: exceptions[{name!r}] is declared ({excuse}), but nothing fails any more: remove it"
+            return CheckResult(**counts, verdict=Verdict.FAIL, message=message)
+        missing = self._missing(tally)
+        return CheckResult(**counts, verdict=Verdict.INCONCLUSIVE if missing else Verdict.PASS, reason=missing)
+
+    def _missing(self, tally: Tally) -> str:
+        """What a PASS still lacks; "" if nothing."""
+        if tally.comparisons == 0 or tally.conclusive == 0:
+            return "nothing was compared" + (f": {next(iter(tally.notes))}" if tally.notes else "")
+        if tally.conclusive < CONCLUSIVE_SHARE * tally.comparisons:
+            return f"only {tally.conclusive} of {tally.comparisons} comparisons were sharp enough to count"
+        unseen = sorted(self._wanted_coverage(tally) - tally.covered)
+        if unseen:
+            return "no conclusive comparison for " + ", ".join(self._covered_text(*what) for what in unseen)
+        return ""
+
+    def _wanted_coverage(self, tally: Tally) -> set[tuple[str, str]]:
+        wanted = {("dtype", dtype) for dtype in self.op.dtypes}
+        for param, listed in self.op.params.items():
+            if not callable(listed) and self.space.values(param) and self.replayable:
+                wanted |= {(f"param {param}", key) for key in self.space.values(param)}
+        if tally.check.oracle:
+            wanted |= {("input", name) for name, domain in self.op.inputs.items() if domain.differentiable}
+        return wanted
+
+    def _covered_text(self, what: str, key: str) -> str:
+        if not what.startswith("param "):
+            return f"{what} {key}"
+        param = what.removeprefix("param ")
+        value = self.op.params[param][int(key)]
+        return f"{param}={'a function of the sizes' if callable(value) else repr(value)}"
+
+    def _replay(self, check: str) -> str:
+        if not self.replayable:
+            return f"gradspec.check_vjp({self.op.name}, {getattr(self.op.vjp, '__name__', 'vjp')}, ...) with these arrays"
+        return f"gradspec.verify({self.op.name}, seed={self.seed}, examples={self.wanted}, checks=[{check!r}])"

@@ -1,0 +1,268 @@
+"""What is known of one trial's derivative, and how exactly a rule can be expected to agree with it.
+
+The bar of a comparison has three parts, each with a reason:
+the oracle's own error; the rounding that any evaluation makes (eps times the terms that enter); and the measured
+rounding of this rule (how far its answer moves when its inputs move by ulps), which carries its conditioning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from gradspec.directions import (
+    ALL_ENTRIES,
+    SAMPLED,
+    SMALL,
+    Directions,
+    projections,
+    single_entries,
+    tied_entries,
+    together,
+)
+from gradspec.oracles.estimate import Estimate
+from gradspec.oracles.finite_difference import finite_difference
+from gradspec.trial import EPS, Trial
+
+ORACLE = 10.0  # how many of its claimed errors an oracle may be off: calibrated in VERIFICATION section 3
+ROUNDING = 64.0  # ulps of the terms that a correct rule may lose
+NOISE = 16.0  # times the measured rounding of the rule
+JUMP = 2.0**10  # ulps; a larger answer to one ulp that does not grow with the ulps is a branch, not rounding
+CONCLUSIVE = {"float64": 1e-6, "float32": 1e-3}  # a bar above this share of the terms says nothing
+SHARP = 1e-8  # relative error below which an estimate needs no second try
+CAP32 = 4096.0  # float32: rounding beyond this many ulps of the terms is not excused by conditioning
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A rule against an oracle, along each direction (p,).
+
+    Attributes:
+        claim: What the rule says.
+        want: What the oracle says.
+        bar: How far they may differ.
+        width: Half the range of derivatives at a kink; any value in it is right.
+        terms: Sum of the terms that enter: what the bar is relative to.
+        judged: Whether there is a derivative to compare with at all.
+        conclusive: Whether the bar is small enough to count.
+        wrong: Whether the difference exceeds the bar.
+    """
+
+    claim: np.ndarray
+    want: np.ndarray
+    bar: np.ndarray
+    width: np.ndarray
+    terms: np.ndarray
+    judged: np.ndarray
+    conclusive: np.ndarray
+    wrong: np.ndarray
+
+    @property
+    def discrepancy(self) -> np.ndarray:
+        """Difference over bar; inf where the claim is not finite though the derivative is."""
+        with np.errstate(all="ignore"):
+            excess = np.maximum(np.abs(self.claim - self.want) - self.width, 0.0)
+            ratio = np.where(excess > 0, excess / np.maximum(self.bar, np.finfo(float).tiny), 0.0)
+        return np.where(np.isfinite(self.claim), ratio, np.inf)
+
+
+class Evidence:
+    """Directions, finite differences and bars of one trial; computed on first use, shared by the checks."""
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+
+    @cached_property
+    def _measured(self) -> tuple[Directions, Estimate]:
+        trial = self.trial
+        entries = np.arange(trial.point.size)
+        parts = [self._estimate(projections(trial))]
+        if entries.size > ALL_ENTRIES:
+            _, estimate = parts[0]
+            smooth = np.isfinite(estimate.error).all() and not estimate.width.any()
+            rng = np.random.default_rng((trial.case.seed, 4))
+            entries = entries[:0] if smooth and len(parts[0][0]) == len(trial.slices) else np.sort(
+                rng.choice(entries, size=SAMPLED, replace=False)
+            )
+        if entries.size:
+            single = self.entries(entries)
+            parts.append(single)
+            kinked = entries[(single[1].width > 0).any(axis=1)]
+            if kinked.size:
+                parts.append(self._estimate(tied_entries(trial, kinked)))
+        return _joined(parts)
+
+    def entries(self, positions: np.ndarray) -> tuple[Directions, Estimate]:
+        """Directions along single entries, with steps of their own size where that sees more."""
+        directions, estimate = self._estimate(single_entries(self.trial, positions, own_scale=False))
+        x = np.abs(self.trial.point[positions])
+        blurred = (estimate.error > SHARP * np.abs(estimate.value)).any(axis=1)
+        again = np.flatnonzero(blurred & (x > 0) & (x < SMALL))
+        if not again.size:
+            return directions, estimate
+        finer, second = self._estimate(single_entries(self.trial, positions[again], own_scale=True))
+        # Compare per unit of x; adopt the finer direction only where it is better for every output.
+        with np.errstate(all="ignore"):
+            first_error = estimate.error[again] / directions.scale[again, None]
+            better = (second.error / finer.scale[:, None] <= first_error).all(axis=1)
+        chosen = again[better]
+        for ours, theirs in (
+            (directions.moves, finer.moves),
+            (directions.both, finer.both),
+            (directions.images, finer.images),
+            (estimate.value, second.value),
+            (estimate.error, second.error),
+            (estimate.width, second.width),
+            (estimate.diverges, second.diverges),
+        ):
+            ours[chosen] = theirs[better]
+        return directions, estimate
+
+    def along(self, positions: np.ndarray, rng: np.random.Generator) -> tuple[Directions, Estimate]:
+        """One direction of random signs over the entries in *positions*."""
+        return self._estimate(together(self.trial, positions, rng))
+
+    def _estimate(self, directions: Directions) -> tuple[Directions, Estimate]:
+        trial = self.trial
+        noise = self.forward_noise if trial.case.dtype == "float64" else np.zeros(trial.v.size)
+        return directions, finite_difference(trial.outputs, trial.point, directions.moves, directions.both, noise)
+
+    @property
+    def directions(self) -> Directions:
+        """The directions along which rules are compared."""
+        return self._measured[0]
+
+    @property
+    def estimate(self) -> Estimate:
+        """Finite differences (p, m) along them."""
+        return self._measured[1]
+
+    @cached_property
+    def forward_noise(self) -> np.ndarray:
+        """(m,) how far the outputs move when the inputs move by an ulp."""
+        moved = [np.abs(y - self.trial.y64) for y, _ in self.trial.jittered[:2]]
+        return np.nan_to_num(np.max(moved, axis=0), nan=0.0, posinf=0.0)
+
+    def claims(self, cotangent: np.ndarray, directions: Directions) -> np.ndarray:
+        """What a cotangent (n',) says of each direction (p,)."""
+        products = np.where(directions.images != 0, directions.images * cotangent, 0.0)
+        return np.asarray(products.sum(axis=1))
+
+    def judge(
+        self, cotangent: np.ndarray, measured: tuple[Directions, Estimate] | None = None
+    ) -> Judgement:
+        """Hold a cotangent (n',) against finite differences."""
+        directions, estimate = measured or (self.directions, self.estimate)
+        size = np.abs(self.trial.v)
+        with np.errstate(all="ignore"):
+            matters = size > 0
+            want = np.where(matters, self.trial.v * estimate.value, 0.0).sum(axis=1)
+            error = np.where(matters, size * estimate.error, 0.0).sum(axis=1)
+            width = np.where(matters, size * estimate.width, 0.0).sum(axis=1)
+            exists = ~(estimate.diverges & matters).any(axis=1)
+            return self._judgement(cotangent, directions, want, ORACLE * error, width, exists)
+
+    def judge_against(self, cotangent: np.ndarray, reference: np.ndarray) -> Judgement:
+        """Hold a cotangent (n',) against another one that is exact up to rounding."""
+        directions = self.directions
+        with np.errstate(all="ignore"):
+            want = self.claims(reference, directions)
+            zero = np.zeros(len(directions))
+            return self._judgement(cotangent, directions, want, zero, zero, np.isfinite(want))
+
+    def _judgement(
+        self,
+        cotangent: np.ndarray,
+        directions: Directions,
+        want: np.ndarray,
+        error: np.ndarray,
+        width: np.ndarray,
+        exists: np.ndarray,
+    ) -> Judgement:
+        dtype = self.trial.case.dtype
+        claim = self.claims(cotangent, directions)
+        terms, floor = self.rounding(np.where(np.isfinite(cotangent), cotangent, 0.0), directions)
+        bar = error + floor + self._rule_noise(directions, terms)
+        known = exists & np.isfinite(want) & np.isfinite(bar)
+        if dtype == "float32":
+            known &= self.is_float32_sound
+            known &= np.abs(want) < np.finfo(np.float32).max * np.maximum(directions.scale, 1.0) / 4
+        limit = CONCLUSIVE[dtype] * np.maximum(terms, np.abs(want))
+        conclusive = known & (bar <= limit)
+        wrong = conclusive & ~(np.abs(claim - want) <= bar + width)
+        return Judgement(claim, want, bar, width, terms, exists & np.isfinite(want), conclusive, wrong)
+
+    def rounding(self, cotangent: np.ndarray, directions: Directions) -> tuple[np.ndarray, np.ndarray]:
+        """The terms that enter each comparison (p,), and what rounding may cost there."""
+        trial = self.trial
+        size = np.abs(trial.v)
+        products = np.abs(np.where(directions.images != 0, directions.images * cotangent, 0.0)).sum(axis=1)
+        relative = np.abs(directions.moves) / np.maximum(np.abs(trial.point), 1.0)
+        values = float(size @ np.abs(trial.y64)) * relative.max(axis=1, initial=0.0)
+        terms = products + values
+        spread = terms + self._row_terms(directions, size)
+        floor = ROUNDING * (EPS[trial.case.dtype] * spread + float(np.finfo(trial.case.dtype).tiny) * size.sum())
+        return terms, floor
+
+    def _row_terms(self, directions: Directions, size: np.ndarray) -> np.ndarray:
+        """No entry is known better than its row and its column of the Jacobian: their largest terms."""
+        if directions is not self.directions:
+            return np.zeros(len(directions))
+        value = np.nan_to_num(np.abs(self.estimate.value), nan=0.0, posinf=0.0)
+        rows = np.zeros(len(directions))
+        column = (value * size).sum(axis=1)
+        names = np.array(directions.inputs)
+        for name in dict.fromkeys(directions.inputs):
+            mine = (names == name) & (directions.entries >= 0)
+            if mine.any():
+                scale = directions.scale[mine]
+                largest = (value[mine] / scale[:, None]).max(axis=0)
+                rows[mine] = float(largest @ size) * scale
+        return rows + column
+
+    def _rule_noise(self, directions: Directions, terms: np.ndarray) -> np.ndarray:
+        """(p,) the measured rounding of the rule: how far its claims move when its inputs move by ulps."""
+        trial = self.trial
+        base = self.claims(trial.exact_rule[1], directions)
+        moved = [np.abs(self.claims(x_bar, directions) - base) for _, x_bar in trial.jittered]
+        near, far = np.fmax(*moved[:2]), np.fmax(*moved[2:])
+        jump = (near > JUMP * EPS[trial.case.dtype] * terms) & (far < 2 * near)
+        noise = np.where(jump, 0.0, np.fmax(near, far / 4))
+        noise = NOISE * np.nan_to_num(noise, nan=0.0, posinf=0.0)
+        if trial.case.dtype == "float32":
+            noise = np.minimum(noise, CAP32 * EPS["float32"] * terms)
+        return noise
+
+    @cached_property
+    def is_float32_sound(self) -> bool:
+        """Whether forward in float32 agrees with forward in float64: where it does not, its vjp is not judged."""
+        trial = self.trial
+        given = np.concatenate([np.asarray(y, dtype=float).reshape(-1) for y in trial.ys if y.dtype.kind == "f"])
+        spread = np.nan_to_num(np.max([np.abs(y - trial.y64) for y, _ in trial.jittered], axis=0), nan=0.0)
+        largest = float(np.abs(trial.y64).max(initial=0.0))
+        with np.errstate(all="ignore"):
+            return bool((np.abs(given - trial.y64) <= NOISE * spread + ROUNDING * EPS["float32"] * largest).all())
+
+
+def _joined(parts: list[tuple[Directions, Estimate]]) -> tuple[Directions, Estimate]:
+    if len(parts) == 1:
+        return parts[0]
+    directions, estimates = [d for d, _ in parts], [e for _, e in parts]
+    return (
+        Directions(
+            inputs=tuple(name for d in directions for name in d.inputs),
+            entries=np.concatenate([d.entries for d in directions]),
+            moves=np.concatenate([d.moves for d in directions]),
+            both=np.concatenate([d.both for d in directions]),
+            images=np.concatenate([d.images for d in directions]),
+        ),
+        Estimate(
+            value=np.concatenate([e.value for e in estimates]),
+            error=np.concatenate([e.error for e in estimates]),
+            width=np.concatenate([e.width for e in estimates]),
+            diverges=np.concatenate([e.diverges for e in estimates]),
+            evaluations=sum(e.evaluations for e in estimates),
+        ),
+    )

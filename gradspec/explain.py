@@ -1,0 +1,77 @@
+"""From the failures of a check to one message and one small counterexample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gradspec.checks import Check, Mismatch
+from gradspec.counterexample import Counterexample
+from gradspec.diagnosis import diagnose
+from gradspec.domains import Case
+from gradspec.layouts import Space
+from gradspec.oracles import torch_autograd
+from gradspec.reporting.text import failure_text
+from gradspec.shrink import shrink
+from gradspec.trial import Trial
+
+AGREES = 1e-6  # relative; only to say which oracles tell the same story
+
+
+def explained(
+    space: Space, check: Check, failures: Sequence[tuple[Case, Mismatch]], replay: str
+) -> tuple[str, Counterexample]:
+    """The failure text and the shrunk counterexample.
+
+    The guess at the cause is made on the failing draws, before shrinking: at size 1 every axis looks alike.
+
+    Args:
+        space: The op's layouts.
+        check: The check that failed.
+        failures: Failing cases with their mismatches; at least one.
+        replay: The command to put on the last line.
+    """
+    guess = _guess(failures)
+    case, mismatch = min(failures, key=lambda failure: _clarity(*failure))
+    small, shrunk = shrink(space, case, check, mismatch)
+    shrunk = _with_witnesses(space, small, shrunk)
+    counterexample = Counterexample(space.op.name, check.name, small, tuple(space.op.inputs))
+    message = failure_text(
+        space.op, check.name, shrunk, guess=guess, smallest=str(counterexample), replay=replay
+    )
+    return message, counterexample
+
+
+def _clarity(case: Case, mismatch: Mismatch) -> tuple[bool, bool, int]:
+    """Ordinary float64 cases first, small ones before large ones."""
+    return case.dtype != "float64", not case.ordinary, sum(u.size for u in case.drawn)
+
+
+def _guess(failures: Sequence[tuple[Case, Mismatch]]) -> str:
+    """The guess that most of the failing draws support, the larger draws being asked first."""
+    votes: dict[str, int] = {}
+    for _, mismatch in sorted(failures, key=lambda failure: -sum(u.size for u in failure[0].drawn)):
+        if mismatch.got is None or mismatch.want is None or mismatch.got.size < 2:
+            continue
+        guess = diagnose(mismatch.got, mismatch.want)
+        if guess:
+            votes[guess] = votes.get(guess, 0) + 1
+    return max(votes, key=lambda guess: votes[guess]) if votes else ""
+
+
+def _with_witnesses(space: Space, case: Case, mismatch: Mismatch) -> Mismatch:
+    """Say which other oracles agree with the one that found the failure."""
+    if mismatch.want is None or not mismatch.lines or "(finite difference)" not in mismatch.lines[0]:
+        return mismatch
+    if space.op.torch is None or not torch_autograd.available():
+        return mismatch
+    with np.errstate(all="ignore"):
+        answer = Trial(space.op, case).torch
+    if isinstance(answer, torch_autograd.ReferenceFailedError):
+        return mismatch
+    theirs = answer.cotangents[[*space.op.inputs].index(mismatch.input)]
+    if theirs is None or not np.allclose(theirs, mismatch.want, rtol=AGREES, atol=AGREES, equal_nan=True):
+        return mismatch
+    first = mismatch.lines[0].replace("(finite difference)", "(finite difference; torch agrees)")
+    return Mismatch(**{**mismatch.__dict__, "lines": (first, *mismatch.lines[1:])})

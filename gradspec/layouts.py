@@ -1,0 +1,216 @@
+"""Which sizes, params and broadcasting patterns an op has: enumerated, never found by rejection."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradspec.errors import DeclarationError
+from gradspec.spec import Op
+
+MAX_SIZES = 4096  # more assignments of sizes than this are sampled, evenly and always the same ones
+MAX_PARAMS = 512  # combinations of params kept per assignment of sizes
+LEADS: tuple[tuple[int, ...], ...] = ((), (2,), (3, 2), (1,), (0,), (2, 1, 2))
+
+
+@dataclass(frozen=True)
+class Combination:
+    """One valid choice of sizes and params.
+
+    Attributes:
+        sizes: Size symbol -> size.
+        params: Param -> value.
+        keys: Param -> which of the listed values it is: what "every value is tried" counts.
+    """
+
+    sizes: Mapping[str, int]
+    params: Mapping[str, Any]
+    keys: Mapping[str, str]
+
+    @property
+    def rank(self) -> tuple[int, int, int]:
+        """Order of preference: no size below 2, all sizes different (axes tell apart), small."""
+        sizes = self.sizes.values()
+        return (-sum(size >= 2 for size in sizes), -len(set(sizes)), sum(sizes))
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """How one broadcastable input is cut down: leading axes missing, and axes of size 1."""
+
+    missing: int = 0
+    ones: tuple[int, ...] = ()
+
+    def apply(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The input's shape, given its full shape."""
+        cut = [1 if axis in self.ones else size for axis, size in enumerate(shape)]
+        return tuple(cut[min(self.missing, len(cut)) :])
+
+
+FULL = Pattern()
+
+
+class Space:
+    """All layouts of one op.
+
+    Attributes:
+        combinations: The valid choices of sizes and params, preferred ones first.
+        leads: What ``...`` may stand for; ``((),)`` if no input has it.
+        patterns: Broadcasting patterns, one Pattern per input; the first is full sizes for all.
+
+    Raises:
+        DeclarationError: Nothing is left to draw from, or a function of the sizes failed.
+    """
+
+    def __init__(self, op: Op) -> None:
+        self.op = op
+        found = [combination for sizes in _assignments(op) for combination in _combinations(op, sizes)]
+        if not found:
+            raise DeclarationError(
+                op.name,
+                "sizes, params, where and bounds",
+                "together they leave no combination to draw from; allowed: at least one, with lo <= hi",
+            )
+        self.combinations = sorted(found, key=lambda combination: combination.rank)
+        leading = any(domain.dims.leading for domain in op.inputs.values())
+        self.leads = LEADS if leading else ((),)
+        self.patterns = _patterns(op, max_lead=2 if leading else 0)
+
+    @property
+    def default(self) -> Combination:
+        """Generic sizes with every param at its default."""
+        return self.best({})
+
+    def best(self, wanted: Mapping[str, int | str]) -> Combination:
+        """The combination nearest to generic sizes and default params that has the *wanted* sizes and param keys."""
+        return min(self.matching(wanted), key=lambda combination: (self._strays(combination, wanted), combination.rank))
+
+    def matching(self, wanted: Mapping[str, int | str]) -> list[Combination]:
+        """The combinations that have the *wanted* sizes and param keys."""
+        return [
+            combination
+            for combination in self.combinations
+            if all(combination.sizes.get(name, combination.keys.get(name)) == value for name, value in wanted.items())
+        ]
+
+    def values(self, param: str) -> list[str]:
+        """The keys of the values that *param* takes, the default first."""
+        return list(dict.fromkeys(sorted((c.keys[param] for c in self.combinations), key=_key_order)))
+
+    def _strays(self, combination: Combination, wanted: Mapping[str, int | str]) -> int:
+        return sum(key != "0" for param, key in combination.keys.items() if param not in wanted)
+
+    def shapes(
+        self, sizes: Mapping[str, int], lead: tuple[int, ...], pattern: Sequence[Pattern]
+    ) -> tuple[tuple[int, ...], ...]:
+        """The shape of every input."""
+        domains = self.op.inputs.values()
+        return tuple(cut.apply(domain.dims.sizes(sizes, lead)) for domain, cut in zip(domains, pattern, strict=True))
+
+
+def _key_order(key: str) -> tuple[int, str]:
+    return (int(key), "") if key.isdecimal() else (1 << 30, key)
+
+
+def _assignments(op: Op) -> Iterator[dict[str, int]]:
+    symbols = [*op.sizes]
+    ranges = [range(lo, hi + 1) for lo, hi in op.sizes.values()]
+    count = math.prod(len(choices) for choices in ranges)
+    if count <= MAX_SIZES:
+        yield from (dict(zip(symbols, sizes, strict=True)) for sizes in itertools.product(*ranges))
+        return
+    rng = np.random.default_rng(count)
+    for symbol, choices in zip(symbols, ranges, strict=True):  # each size in each position, the rest at random
+        for size in choices:
+            yield {s: size if s == symbol else int(rng.choice(c)) for s, c in zip(symbols, ranges, strict=True)}
+    for _ in range(MAX_SIZES):
+        yield {symbol: int(rng.choice(choices)) for symbol, choices in zip(symbols, ranges, strict=True)}
+
+
+def _combinations(op: Op, sizes: dict[str, int]) -> Iterator[Combination]:
+    if not _drawable(op, sizes):
+        return
+    choices = [[(name, key, value) for key, value in _values(op, name, sizes)] for name in op.params]
+    for chosen in itertools.islice(itertools.product(*choices), MAX_PARAMS):
+        params = {name: value for name, _, value in chosen}
+        if op.where is None or _evaluate(op, "where", op.where, sizes, params):
+            yield Combination(sizes, params, {name: key for name, key, _ in chosen})
+
+
+def _values(op: Op, name: str, sizes: dict[str, int]) -> list[tuple[str, Any]]:
+    declared = op.params[name]
+    field = f"params[{name!r}]"
+    listed = _evaluate(op, field, declared, sizes) if callable(declared) else declared
+    try:
+        values = list(listed)
+    except TypeError:
+        raise DeclarationError(op.name, field, f"got {listed!r} for sizes {sizes}; allowed: a list of values") from None
+    return [
+        (str(position), _evaluate(op, field, value, sizes) if callable(value) else value)
+        for position, value in enumerate(values)
+    ]
+
+
+def _drawable(op: Op, sizes: dict[str, int]) -> bool:
+    """Whether every input that holds an entry has a value for it."""
+    for name, domain in op.inputs.items():
+        lo, hi = bounds(op, name, sizes)
+        if lo > hi and math.prod(domain.dims.sizes(sizes)) > 0:
+            return False
+    return True
+
+
+def bounds(op: Op, name: str, sizes: Mapping[str, int]) -> tuple[float, float]:
+    """The domain [lo, hi] of input *name* once the sizes are known."""
+    domain = op.inputs[name]
+    ends = []
+    for end in ("lo", "hi"):
+        bound = getattr(domain, end)
+        field = f"inputs[{name!r}].{end}"
+        value = _evaluate(op, field, bound, sizes) if callable(bound) else bound
+        try:
+            ends.append(float(value))
+        except (TypeError, ValueError):
+            raise DeclarationError(op.name, field, f"got {value!r} for sizes {dict(sizes)}; allowed: a number") from None
+    return ends[0], ends[1]
+
+
+def _evaluate(op: Op, field: str, function: Any, *arguments: Any) -> Any:
+    try:
+        return function(*arguments)
+    except Exception as error:
+        raise DeclarationError(
+            op.name,
+            field,
+            f"raised {type(error).__name__}: {error} for {', '.join(repr(a) for a in arguments)}; "
+            f"allowed: a function of a mapping from size symbols ({', '.join(op.sizes) or 'none here'}) to sizes",
+        ) from error
+
+
+def _patterns(op: Op, max_lead: int) -> list[tuple[Pattern, ...]]:
+    """Full sizes; then one input cut at a time; then two inputs cut in different axes."""
+    per_input: list[list[Pattern]] = []
+    for domain in op.inputs.values():
+        rank = len(domain.dims.axes) + (max_lead if domain.dims.leading else 0)
+        cuts = []
+        if domain.broadcastable:
+            cuts = [Pattern(ones=(axis,)) for axis in range(rank)]
+            cuts += [Pattern(missing=count) for count in range(1, rank + 1)]
+            cuts += [Pattern(ones=tuple(range(rank)))] if rank > 1 else []
+        per_input.append(cuts)
+    full = tuple(FULL for _ in per_input)
+    patterns = [full]
+    for position, cuts in enumerate(per_input):
+        patterns += [(*full[:position], cut, *full[position + 1 :]) for cut in cuts]
+    for first, second in itertools.combinations(range(len(per_input)), 2):
+        for cut, other in itertools.product(per_input[first], per_input[second]):
+            if cut != other:
+                both = list(full)
+                both[first], both[second] = cut, other
+                patterns.append(tuple(both))
+    return patterns

@@ -1,0 +1,115 @@
+"""Finite differences that know their error: the plateau ladder.
+
+Steps are h_k = 4^-(k+1), exact powers of two, on a line t -> f(u + t d) whose direction d carries the scale of
+each entry. Central differences are extrapolated once (Richardson, O(h^4)); three neighbours that agree are a
+plateau, and their spread plus the rounding of f is the error. Beside it run two one-sided ladders from the same
+evaluations: where they disagree there is a kink, which no error estimate would reveal.
+
+Source: the choice of the step by the spread of extrapolated neighbours follows Ridders, "Accurate computation of
+F'(x) and F'(x)F''(x)" (1982), and Lyness and Moler, "Numerical differentiation of analytic functions" (1967).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gradspec.oracles.estimate import Estimate
+
+RUNGS = 8  # 17 forwards for one direction
+STEPS = 4.0 ** -np.arange(1.0, RUNGS + 1)
+EPS = float(np.finfo(np.float64).eps)
+KINK = 10.0  # one-sided slopes further apart than this many of their errors are a kink
+SETTLED = 1e-6  # a side this sharp counts without further questions
+GROWTH = 1.5  # differences growing by this per rung diverge
+
+
+def finite_difference(
+    function: Callable[[np.ndarray], np.ndarray],
+    u: np.ndarray,
+    directions: np.ndarray,
+    both_sides: np.ndarray,
+    noise: np.ndarray,
+) -> Estimate:
+    """Differentiate *function* at *u* along each of several directions.
+
+    Args:
+        function: Maps (n,) to (m,), in float64.
+        u: The point (n,).
+        directions: (p, n); u + t d must lie inside the domain for t from 0, or -1/4, to 1/4.
+        both_sides: (p,) bool; False where the domain ends at u and only t >= 0 is allowed.
+        noise: (m,), how much the outputs move when u moves by rounding.
+
+    Returns:
+        The derivatives (p, m). 2 * RUNGS evaluations per direction (RUNGS for one side), and one.
+    """
+    middle = function(u)
+    shape = (len(directions), RUNGS, middle.size)
+    ahead, behind = np.full(shape, np.nan), np.full(shape, np.nan)
+    for p, direction in enumerate(directions):
+        for k, step in enumerate(STEPS):
+            move = step * direction
+            ahead[p, k] = function(u + move)
+            if both_sides[p]:
+                behind[p, k] = function(u - move)
+    evaluations = 1 + RUNGS * (len(directions) + int(both_sides.sum()))
+    with np.errstate(all="ignore"):
+        return _judge(ahead, middle, behind, noise, evaluations)
+
+
+def _judge(ahead: np.ndarray, middle: np.ndarray, behind: np.ndarray, noise: np.ndarray, evaluations: int) -> Estimate:
+    h = STEPS[:, None]
+    magnitude = np.fmax(np.fmax(np.abs(ahead), np.abs(behind)), np.abs(middle))
+    rounding = (EPS * magnitude + noise) / h
+    central, central_error = _plateau((ahead - behind) / (2 * h), rounding, levels=1)
+    right, right_error, right_settled, right_grows = _side((ahead - middle) / h, rounding)
+    left, left_error, left_settled, left_grows = _side((middle - behind) / h, rounding)
+
+    has_left = np.isfinite(behind[:, -1]) & np.isfinite(left_error)
+    has_right = np.isfinite(ahead[:, -1]) & np.isfinite(right_error)
+    two = has_left & has_right
+    gap = np.abs(right - left)
+    kink = two & right_settled & left_settled & (gap > KINK * (right_error + left_error))
+    smooth = two & right_settled & left_settled & ~kink
+    only_right = has_right & ~np.isfinite(behind[:, -1]) & right_settled
+    only_left = has_left & ~np.isfinite(ahead[:, -1]) & left_settled
+
+    cases = [smooth, kink, only_right, only_left]
+    value = np.select(cases, [central, (right + left) / 2, right, left], default=np.nan)
+    error = np.select(cases, [central_error, right_error + left_error, right_error, left_error], default=np.inf)
+    error = np.where(np.isfinite(value), error, np.inf)
+    width = np.where(kink, gap / 2, 0.0)
+    return Estimate(value, error, width, right_grows | left_grows, evaluations)
+
+
+def _side(slopes: np.ndarray, rounding: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Extrapolate one-sided slopes; say whether they settle, and whether they grow without bound."""
+    value, error = _plateau(slopes, rounding, levels=3)
+    change = np.abs(np.diff(slopes, axis=1))
+    room = 8 * rounding[:, 2:]
+    halves = (change[:, 1:] <= change[:, :-1] / 2 + room)[:, -2:].all(axis=1)
+    settled = halves | (error <= SETTLED * np.abs(value))
+    grows = ((change[:, 1:] >= GROWTH * change[:, :-1]) & (change[:, 1:] > 4 * room))[:, -3:].all(axis=1)
+    return value, error, settled, grows & ~settled
+
+
+def _plateau(slopes: np.ndarray, rounding: np.ndarray, *, levels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Extrapolate *slopes* (p, k, m) over k and pick the three neighbours that agree best.
+
+    Central differences have even powers of h only, so one level removes h^2; one-sided ones have all powers, so
+    three levels remove h, h^2 and h^3.
+    """
+    weights = (16.0,) if levels == 1 else (4.0, 16.0, 64.0)
+    for weight in weights:
+        slopes = (weight * slopes[:, 1:] - slopes[:, :-1]) / (weight - 1)
+    neighbours = np.stack([slopes[:, :-2], slopes[:, 1:-1], slopes[:, 2:]])
+    spread = neighbours.max(axis=0) - neighbours.min(axis=0)
+    count = spread.shape[1]
+    error = spread + 2 * rounding[:, levels : levels + count]
+    error = np.where(np.isfinite(error), error, np.inf)
+    best = error.argmin(axis=1)[:, None]
+    return (
+        np.take_along_axis(neighbours[1], best, axis=1)[:, 0],
+        np.take_along_axis(error, best, axis=1)[:, 0],
+    )

@@ -1,0 +1,106 @@
+"""torch.autograd as an oracle: the op's torch reference, differentiated in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from gradspec.errors import DeclarationError, MissingDependencyError
+from gradspec.spec import Op
+
+INSTALL = "pip install 'gradspec[torch]'"
+
+
+class ReferenceFailedError(Exception):
+    """The torch reference raised, or returned something that is no tensor."""
+
+
+@dataclass(frozen=True)
+class TorchAnswer:
+    """What the reference gives: values, and a cotangent per input (None where not differentiable)."""
+
+    values: tuple[np.ndarray, ...]
+    cotangents: tuple[np.ndarray | None, ...]
+
+
+def available() -> bool:
+    """Whether torch is installed (it is not imported for this)."""
+    return find_spec("torch") is not None
+
+
+def torch_autograd(
+    op: Op, arrays: Sequence[np.ndarray], params: Mapping[str, Any], y_bar: Sequence[np.ndarray | None] | None
+) -> TorchAnswer:
+    """Evaluate and differentiate op's torch reference.
+
+    Args:
+        op: Has a torch reference.
+        arrays: The inputs; float ones are taken to float64.
+        params: The params, passed on by name.
+        y_bar: One cotangent per output, None for integer ones; or None for the values alone.
+
+    Raises:
+        MissingDependencyError: torch is not installed.
+        ReferenceFailedError: The reference raised or returned no tensors.
+    """
+    if not available():
+        raise MissingDependencyError(f"{op.name}: its torch reference needs torch, which is not installed: {INSTALL}")
+    import torch
+
+    tensors = []
+    for x, domain in zip(arrays, op.inputs.values(), strict=True):
+        tensor = torch.from_numpy(np.array(x, dtype=np.int64 if domain.integer else np.float64, order="C", ndmin=0))
+        tensors.append(tensor.requires_grad_(domain.differentiable))
+    wanted = [tensor for tensor in tensors if tensor.requires_grad]
+    try:
+        returned = resolve(op)(*tensors, **params)
+        outputs = returned if isinstance(returned, (tuple, list)) else (returned,)
+        values = tuple(output.detach().numpy() for output in outputs)
+        if y_bar is None:
+            return TorchAnswer(values, ())
+        pairs = [
+            (output, torch.from_numpy(np.array(bar, dtype=np.float64)))
+            for output, bar in zip(outputs, y_bar, strict=True)
+            if bar is not None and output.requires_grad
+        ]
+        found = iter(
+            torch.autograd.grad([o for o, _ in pairs], wanted, [b for _, b in pairs], allow_unused=True)
+            if pairs
+            else [None] * len(wanted)
+        )
+    except Exception as error:
+        raise ReferenceFailedError(f"the torch reference raised {type(error).__name__}: {error}") from error
+    cotangents = []
+    for tensor in tensors:
+        x_bar = next(found) if tensor.requires_grad else None
+        if tensor.requires_grad and x_bar is None:  # unused: the output does not depend on it
+            x_bar = torch.zeros_like(tensor)
+        cotangents.append(None if x_bar is None else x_bar.numpy())
+    return TorchAnswer(values, tuple(cotangents))
+
+
+def resolve(op: Op) -> Any:
+    """The reference as a callable; a dotted name is looked up in its module.
+
+    Raises:
+        DeclarationError: The dotted name leads nowhere.
+    """
+    if not isinstance(op.torch, str):
+        return op.torch
+    module, *rest = op.torch.split(".")
+    try:
+        target: Any = import_module(module)
+        for position, name in enumerate(rest):
+            if not hasattr(target, name):
+                import_module(".".join([module, *rest[: position + 1]]))
+            target = getattr(target, name)
+    except (ImportError, AttributeError) as error:
+        raise DeclarationError(
+            op.name, "torch", f"got {op.torch!r} ({error}); allowed: a dotted name that exists, such as 'torch.softmax'"
+        ) from None
+    return target

@@ -1,0 +1,314 @@
+"""One case of one op, evaluated: everything that the checks ask about it, each computed once."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from gradspec.domains import LARGE, SMALL, Case
+from gradspec.errors import DeclarationError
+from gradspec.oracles.torch_autograd import ReferenceFailedError, TorchAnswer, torch_autograd
+from gradspec.spec import Op
+from gradspec.values import Interval, interval
+
+EPS = {"float64": float(np.finfo(np.float64).eps), "float32": float(np.finfo(np.float32).eps)}
+JITTERS = (1.0, -1.0, 8.0, -8.0)  # ulps by which inputs and y_bar are moved to measure the rounding of a rule
+
+Arrays = tuple[np.ndarray, ...]
+
+
+class CallFailedError(Exception):
+    """forward or vjp raised, or returned something that no check can work with."""
+
+    def __init__(self, what: str, problem: str) -> None:
+        self.what = what
+        self.problem = problem
+        super().__init__(f"{what} {problem}")
+
+
+class Trial:
+    """One case of one op.
+
+    Attributes:
+        op: The op.
+        case: The case.
+        inputs: What forward is given; never handed out without a copy.
+        evaluations: Calls of forward and vjp so far.
+    """
+
+    def __init__(self, op: Op, case: Case) -> None:
+        self.op = op
+        self.case = case
+        self.evaluations = 0
+        self.single = True  # whether y is one array, not a tuple of outputs
+        self.domains: tuple[Interval, ...] = tuple(interval(op, name, case.sizes) for name in op.inputs)
+        self.inputs = self.transformed(case.drawn, case.dtype)
+
+    # --- calling the op -------------------------------------------------------------------------------------------
+
+    def forward(self, inputs: Sequence[np.ndarray]) -> tuple[Arrays, Any]:
+        """Call forward; outputs always as a tuple.
+
+        Raises:
+            DeclarationError: It does not return a pair.
+            CallFailedError: It raised, or an output is no array.
+        """
+        self.evaluations += 1
+        try:
+            returned = self.op.forward(*inputs, **self.case.params)
+        except Exception as error:
+            raise CallFailedError("forward", f"raises {type(error).__name__}: {error}") from error
+        if not isinstance(returned, tuple) or len(returned) != 2:
+            raise DeclarationError(
+                self.op.name, "forward", f"returned {_kind(returned)}; allowed: a pair (y, saved)"
+            ) from None
+        y, saved = returned
+        self.single = not isinstance(y, tuple)
+        ys = y if isinstance(y, tuple) else (y,)
+        for output in ys:
+            if not isinstance(output, (np.ndarray, np.generic)):
+                raise CallFailedError("forward", f"returns {_kind(output)} as y; it should be a NumPy array")
+        return ys, saved
+
+    def vjp(self, saved: Any, y_bar: Sequence[np.ndarray | None], **keywords: Any) -> Any:
+        """Call the vjp.
+
+        Raises:
+            CallFailedError: It raised.
+        """
+        self.evaluations += 1
+        try:
+            return self.op.vjp(saved, y_bar[0] if self.single else tuple(y_bar), **keywords)
+        except Exception as error:
+            raise CallFailedError("vjp", f"raises {type(error).__name__}: {error}") from error
+
+    def transformed(self, drawn: Sequence[np.ndarray], dtype: str) -> Arrays:
+        """What the op sees for these drawn values."""
+        seen = []
+        for (name, domain), u in zip(self.op.inputs.items(), drawn, strict=True):
+            x = u
+            if domain.transform is not None:
+                try:
+                    x = np.asarray(domain.transform(u.copy()))
+                except Exception as error:
+                    field = f"inputs[{name!r}].transform"
+                    raise DeclarationError(
+                        self.op.name, field, f"raised {type(error).__name__}: {error} for an array of shape {u.shape}"
+                    ) from error
+            seen.append(x if domain.integer else x.astype(dtype, copy=False))
+        return tuple(seen)
+
+    # --- the op at this case --------------------------------------------------------------------------------------
+
+    @cached_property
+    def _result(self) -> tuple[Arrays, Any]:
+        return self.forward(self.copies())
+
+    @property
+    def ys(self) -> Arrays:
+        """The outputs."""
+        return self._result[0]
+
+    @property
+    def saved(self) -> Any:
+        """The residuals."""
+        return self._result[1]
+
+    def copies(self) -> list[np.ndarray]:
+        """Fresh copies of the inputs."""
+        return [x.copy() for x in self.inputs]
+
+    @cached_property
+    def is_inside(self) -> bool:
+        """Whether forward is finite here: elsewhere nothing is judged."""
+        return all(bool(np.isfinite(y).all()) for y in self.ys)
+
+    @cached_property
+    def y_bar(self) -> tuple[np.ndarray | None, ...]:
+        """One signed, non-uniform cotangent per output, in the output's dtype; None for integer outputs."""
+        if self.case.y_bar is not None:
+            return self.case.y_bar
+        rng = np.random.default_rng((self.case.seed, 1))
+        return tuple(_cotangent(y, self.case.cotangent, rng) for y in self.ys)
+
+    @cached_property
+    def x_bar(self) -> tuple[np.ndarray | None, ...]:
+        """The rule's answer.
+
+        Raises:
+            CallFailedError: It is not one array per differentiable input, of the input's shape.
+        """
+        return self.checked(self.vjp(copy.deepcopy(self.saved), self.cotangent_copies()))
+
+    def cotangent_copies(self) -> list[np.ndarray | None]:
+        """Fresh copies of y_bar."""
+        return [None if bar is None else bar.copy() for bar in self.y_bar]
+
+    def checked(self, returned: Any) -> tuple[np.ndarray | None, ...]:
+        """*returned* if it has the form that the contract asks for.
+
+        Raises:
+            CallFailedError: It has not; the message says how.
+        """
+        names = [*self.op.inputs]
+        if not isinstance(returned, tuple):
+            raise CallFailedError("vjp", f"returns {_kind(returned)}; it should be a tuple, one cotangent per input")
+        if len(returned) != len(names):
+            given = f"{len(returned)} cotangent{'s' * (len(returned) != 1)}"
+            raise CallFailedError("vjp", f"returns {given}; it should be {len(names)}, for {', '.join(names)}")
+        for (name, domain), x, x_bar in zip(self.op.inputs.items(), self.inputs, returned, strict=True):
+            if not domain.differentiable:
+                if x_bar is not None:
+                    raise CallFailedError("vjp", f"returns {_kind(x_bar)} for input {name!r}; it should be None")
+            elif not isinstance(x_bar, (np.ndarray, np.generic)):
+                raise CallFailedError("vjp", f"returns {_kind(x_bar)} for input {name!r}; it should be an array")
+            elif x_bar.shape != x.shape:
+                raise CallFailedError("vjp", f"has shape {x_bar.shape} for input {name!r}; it should be {x.shape}")
+        return returned
+
+    # --- the same in float64, as a function of one flat vector: what the oracles work on ------------------------------
+
+    @cached_property
+    def drawn64(self) -> Arrays:
+        """The drawn values in float64."""
+        return tuple(u if u.dtype.kind == "i" else u.astype(np.float64) for u in self.case.drawn)
+
+    @cached_property
+    def y_bar64(self) -> tuple[np.ndarray | None, ...]:
+        """The cotangents in float64."""
+        return tuple(None if bar is None else np.asarray(bar, dtype=np.float64) for bar in self.y_bar)
+
+    @cached_property
+    def v(self) -> np.ndarray:
+        """All cotangents as one float64 vector (m,)."""
+        return _flat([bar for bar in self.y_bar64 if bar is not None])
+
+    @cached_property
+    def point(self) -> np.ndarray:
+        """All differentiable inputs, as drawn, as one float64 vector (n,)."""
+        return _flat([u for u, domain in zip(self.drawn64, self.op.inputs.values(), strict=True) if domain.differentiable])
+
+    @cached_property
+    def slices(self) -> Mapping[str, slice]:
+        """Where each differentiable input lies in :attr:`point`."""
+        slices, start = {}, 0
+        for (name, domain), u in zip(self.op.inputs.items(), self.case.drawn, strict=True):
+            if domain.differentiable:
+                slices[name] = slice(start, start + u.size)
+                start += u.size
+        return slices
+
+    def unflattened(self, point: np.ndarray) -> Arrays:
+        """The drawn inputs for a flat vector."""
+        drawn = []
+        for (name, domain), u in zip(self.op.inputs.items(), self.drawn64, strict=True):
+            drawn.append(point[self.slices[name]].reshape(u.shape).copy() if domain.differentiable else u.copy())
+        return tuple(drawn)
+
+    def outputs(self, point: np.ndarray) -> np.ndarray:
+        """Forward as a function (n,) -> (m,) in float64; NaN where it raises."""
+        try:
+            ys, _ = self.forward(self.transformed(self.unflattened(point), "float64"))
+        except CallFailedError:
+            return np.full(self.v.size, np.nan)
+        flat = _flat([y for y in ys if np.asarray(y).dtype.kind == "f"])
+        return flat if flat.size == self.v.size else np.full(self.v.size, np.nan)
+
+    @cached_property
+    def y64(self) -> np.ndarray:
+        """The float outputs at this point, evaluated in float64, as one vector (m,)."""
+        return self.outputs(self.point)
+
+    @cached_property
+    def jittered(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Outputs (m,) and cotangents (n',) in float64 for :data:`JITTERS`, the ulps being those of the case's dtype.
+
+        Equal values are moved alike and zeros stay, so that ties and special points survive.
+        """
+        eps = EPS[self.case.dtype]
+        return [self._jittered(count * eps, seed) for seed, count in enumerate(JITTERS)]
+
+    def _jittered(self, relative: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng((self.case.seed, 2, seed))
+        point = self.point * (1.0 + relative * _signs_by_value(self.point, rng))
+        drawn = [
+            domain.repaired(u) if u.dtype.kind == "f" else u
+            for u, domain in zip(self.unflattened(point), self.domains, strict=True)
+        ]
+        y_bar = [
+            None if bar is None else bar * (1.0 + relative * rng.choice((-1.0, 1.0), size=bar.shape))
+            for bar in self.y_bar64
+        ]
+        return self.pulled_back(drawn, y_bar)
+
+    @cached_property
+    def exact_rule(self) -> tuple[np.ndarray, np.ndarray]:
+        """Outputs (m,) and the rule's cotangents (n',), both evaluated in float64 at this point."""
+        return self.pulled_back(self.drawn64, self.y_bar64)
+
+    def pulled_back(self, drawn: Sequence[np.ndarray], y_bar: Sequence[np.ndarray | None]) -> tuple[np.ndarray, np.ndarray]:
+        """Outputs and cotangents as flat vectors; NaN where a call fails."""
+        try:
+            ys, saved = self.forward(self.transformed(drawn, "float64"))
+            y = _flat([y for y in ys if np.asarray(y).dtype.kind == "f"])
+            return y, self.flat_cotangents(self.checked(self.vjp(saved, y_bar)))
+        except CallFailedError:
+            width = sum(x.size for x, d in zip(self.inputs, self.op.inputs.values(), strict=True) if d.differentiable)
+            return np.full(self.v.size, np.nan), np.full(width, np.nan)
+
+    def flat_cotangents(self, cotangents: Sequence[np.ndarray | None]) -> np.ndarray:
+        """The cotangents of the differentiable inputs as one float64 vector (n')."""
+        return _flat([bar for bar in cotangents if bar is not None])
+
+    # --- torch ----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def torch(self) -> TorchAnswer | ReferenceFailedError:
+        """The reference at this point in float64, or why there is none."""
+        try:
+            return torch_autograd(self.op, self.transformed(self.drawn64, "float64"), self.case.params, self.y_bar64)
+        except ReferenceFailedError as error:
+            return error
+
+
+def quietly(function: Callable[[], Any]) -> Any:
+    """Run *function* with NumPy's floating point warnings off: outside its domain an op may overflow."""
+    with np.errstate(all="ignore"):
+        return function()
+
+
+def _cotangent(y: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray | None:
+    if y.dtype.kind != "f":
+        return None
+    bar = rng.uniform(0.5, 2.0, size=y.shape) * rng.choice((-1.0, 1.0), size=y.shape)
+    if kind == "one-hot" and bar.size:
+        keep = int(rng.integers(bar.size))
+        bar = np.where(np.arange(bar.size).reshape(bar.shape) == keep, bar, 0.0)
+    bar = bar * {"large": LARGE, "small": SMALL}.get(kind, 1.0)
+    return np.asarray(bar, dtype=y.dtype)
+
+
+def _flat(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    if len(arrays) == 1:
+        return np.asarray(arrays[0], dtype=np.float64).reshape(-1)
+    return np.concatenate([np.asarray(a, dtype=np.float64).reshape(-1) for a in arrays]) if arrays else np.empty(0)
+
+
+def _signs_by_value(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A random sign per distinct value, so that equal entries stay equal."""
+    _, which = np.unique(x, return_inverse=True)
+    return rng.choice((-1.0, 1.0), size=x.size)[which.reshape(-1)]
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape} and dtype {value.dtype}"
+    if value is None:
+        return "None"
+    if isinstance(value, (tuple, list)):
+        return f"a {type(value).__name__} of {len(value)}"
+    return f"{value!r} ({type(value).__name__})"

@@ -1,0 +1,183 @@
+"""Filling one input: ordinary values, and the values at which backward formulas go wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradspec.layouts import bounds
+from gradspec.spec import TYPICAL, Op
+
+SMALLEST = 1e-60  # below this, correct formulas lose digits in intermediate products
+SPREAD = 20.0  # width of the ordinary draws where the domain lies apart from `typical`
+SPECIAL = (1.0, -1.0, 0.5, 2.0, -0.0)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Where the values of one input may lie, once the sizes are known."""
+
+    lo: float
+    hi: float
+    exclude: tuple[float, ...]
+    typical: tuple[float, float]
+    integer: bool
+
+    def holds(self, value: float) -> bool:
+        """Whether *value* is inside."""
+        return self.lo <= value <= self.hi and value not in self.exclude
+
+    def room(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """How far each entry of *x* can go down and up before it meets an edge or an excluded point."""
+        down, up = x - self.lo, self.hi - x
+        for point in self.exclude:
+            down = np.where(x > point, np.minimum(down, x - point), down)
+            up = np.where(x < point, np.minimum(up, point - x), up)
+        return down, up
+
+    def repaired(self, x: np.ndarray) -> np.ndarray:
+        """*x* with every entry that fell outside moved to the nearest value inside, in x's own dtype."""
+        if self.integer:
+            return x
+        if self.lo > -math.inf:
+            low = x.dtype.type(self.lo)
+            x = np.maximum(x, low if low >= self.lo else np.nextafter(low, x.dtype.type(np.inf)))
+        if self.hi < math.inf:
+            high = x.dtype.type(self.hi)
+            x = np.minimum(x, high if high <= self.hi else np.nextafter(high, x.dtype.type(-np.inf)))
+        for point in self.exclude:
+            aside = x.dtype.type(sum(self.typical) / 2)
+            aside = aside if self.holds(float(aside)) else x.dtype.type(self.typical[1])
+            x = np.where(x == point, aside, x)
+        return x
+
+
+def interval(op: Op, name: str, sizes: Mapping[str, int]) -> Interval:
+    """The domain of input *name* for these sizes, with ordinary draws that lie inside it."""
+    domain = op.inputs[name]
+    lo, hi = bounds(op, name, sizes)
+    low, high = max(domain.typical[0], lo), min(domain.typical[1], hi)
+    if low > high or (low == high and lo < hi and domain.typical == TYPICAL):  # the default range misses the domain
+        low, high = (lo, min(hi, lo + SPREAD)) if lo > -math.inf else (max(lo, hi - SPREAD), hi)
+    return Interval(lo, hi, domain.exclude, (low, high), domain.integer)
+
+
+Filler = Callable[[Interval, tuple[int, ...], np.random.Generator], np.ndarray]
+
+
+def _uniform(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    low, high = domain.typical
+    if domain.integer:
+        return rng.integers(math.ceil(low), math.floor(high), size=shape, endpoint=True, dtype=np.int64)
+    return rng.uniform(low, high, size=shape)
+
+
+def _magnitudes(smallest: float, largest: float) -> Filler:
+    def fill(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        x = 10.0 ** rng.uniform(math.log10(smallest), math.log10(largest), size=shape)
+        x = x * rng.choice((-1.0, 1.0), size=shape)
+        for candidate in (x, -x):  # a one-sided domain keeps the magnitudes
+            inside = (candidate >= domain.lo) & (candidate <= domain.hi)
+            x = np.where(inside, candidate, x)
+        outside = (x < domain.lo) | (x > domain.hi)
+        return np.where(outside, _uniform(domain, shape, rng), x)
+
+    return fill
+
+
+def _ties(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    return rng.choice(_uniform(domain, (2,), rng), size=shape)
+
+
+def _whole(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    low, high = max(domain.typical[0], -3.0), min(domain.typical[1], 3.0)
+    if domain.integer or math.ceil(low) > math.floor(high):
+        return _uniform(domain, shape, rng)
+    return rng.integers(math.ceil(low), math.floor(high), size=shape, endpoint=True).astype(float)
+
+
+def _equal_rows(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    return np.broadcast_to(_uniform(domain, shape[-1:], rng), shape).copy()
+
+
+def _all(value: float) -> Filler:
+    def fill(_: Interval, shape: tuple[int, ...], __: np.random.Generator) -> np.ndarray:
+        return np.full(shape, value)
+
+    return fill
+
+
+def _some(value: float, count: int) -> Filler:
+    """*count* entries are *value*; the rest stays ordinary."""
+
+    def fill(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        x = _uniform(domain, shape, rng)
+        where = rng.permutation(x.size)[:count]
+        x.reshape(-1)[where] = value
+        return x
+
+    return fill
+
+
+ORDINARY = ("uniform",)
+_FILLERS: dict[str, Filler] = {
+    "uniform": _uniform,
+    "log-uniform": _magnitudes(1e-3, 1e3),
+    "small": _magnitudes(1e-8, 1e-3),
+    "large": _magnitudes(1e3, 1e8),
+    "ties": _ties,
+    "whole numbers": _whole,
+    "equal rows": _equal_rows,
+}
+
+
+def kinds(domain: Interval) -> tuple[str, ...]:
+    """The ways to fill an input with this domain, ordinary first, the most telling ones next."""
+    if domain.integer:
+        return ("uniform", "ties", "lowest", "highest")
+    names = ["uniform"]
+    if domain.holds(0.0):
+        names += ["a zero"]
+    names += ["ties", "log-uniform"]
+    names += [name for name, edge in _edges(domain).items() if domain.holds(edge)]
+    if domain.holds(0.0):
+        names += ["two zeros", "all zeros"]
+    names += ["small", "large", "equal rows", "whole numbers"]
+    names += [f"a {value!r}" for value in SPECIAL if domain.holds(value)]
+    return tuple(names)
+
+
+def fill(domain: Interval, shape: tuple[int, ...], kind: str, rng: np.random.Generator) -> np.ndarray:
+    """Draw one input of *shape* in the manner *kind*, in float64 (int64 for integers)."""
+    if domain.integer:
+        if kind in ("lowest", "highest"):
+            return np.full(shape, math.ceil(domain.typical[0 if kind == "lowest" else 1]), dtype=np.int64)
+        return np.asarray((_ties if kind == "ties" else _uniform)(domain, shape, rng), dtype=np.int64)
+    x = np.asarray(_filler(domain, kind)(domain, shape, rng), dtype=np.float64)
+    return domain.repaired(np.where((np.abs(x) < SMALLEST) & (x != 0.0), SMALLEST, x))
+
+
+def _filler(domain: Interval, kind: str) -> Filler:
+    if kind in _FILLERS:
+        return _FILLERS[kind]
+    if kind in ("a zero", "two zeros"):
+        return _some(0.0, 1 if kind == "a zero" else 2)
+    if kind == "all zeros":
+        return _all(0.0)
+    edges = _edges(domain)
+    return _some(edges[kind] if kind in edges else float(kind.removeprefix("a ")), 1)
+
+
+def _edges(domain: Interval) -> dict[str, float]:
+    """The finite edges and their neighbours one ulp inside, where those are no subnormals."""
+    edges: dict[str, float] = {}
+    for name, edge, inward in (("lo", domain.lo, math.inf), ("hi", domain.hi, -math.inf)):
+        if math.isfinite(edge):
+            edges[f"the {name} edge"] = edge
+            inside = math.nextafter(edge, inward)
+            if abs(inside) > SMALLEST:
+                edges[f"one ulp inside {name}"] = inside
+    return edges

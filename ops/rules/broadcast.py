@@ -1,0 +1,160 @@
+"""Arithmetic of two arrays whose shapes NumPy broadcasts, and the one helper that undoes broadcasting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gradspec.spec import Op, nonzero, real
+from ops.errors import ShapeMismatchError
+from ops.rules.guards import require_floats
+
+
+def unbroadcast(cotangent: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Sum *cotangent* over the axes along which an input of *shape* was repeated.
+
+    Args:
+        cotangent: An array of a shape to which *shape* broadcasts.
+        shape: The shape of the input.
+        dtype: The dtype of the input: y's is wider where two dtypes met.
+
+    Returns:
+        An array of *shape* and *dtype*; *cotangent* itself where nothing was repeated.
+    """
+    if cotangent.shape != shape:
+        new = cotangent.ndim - len(shape)
+        grown = [new + i for i, n in enumerate(shape) if n == 1 and cotangent.shape[new + i] != 1]
+        cotangent = cotangent.sum(axis=(*range(new), *grown)).reshape(shape)
+    return as_dtype(cotangent, dtype)
+
+
+def as_dtype(cotangent: Any, dtype: Any) -> Any:
+    """Give *cotangent* the dtype of its input; itself where it has it."""
+    return cotangent if cotangent.dtype == dtype else cotangent.astype(dtype)
+
+
+def _require_fit(op: str, a: Any, b: Any) -> None:
+    require_floats(op, "a", a)
+    require_floats(op, "b", b)
+    if a.shape != b.shape:
+        try:
+            np.broadcast(a, b)
+        except ValueError:
+            got = f"have shapes {a.shape} and {b.shape}"
+            raise ShapeMismatchError(op, "a and b", got, "from the right, sizes equal, 1 or missing") from None
+
+
+def _add(a: Any, b: Any) -> tuple[Any, Any]:
+    _require_fit("add", a, b)
+    return a + b, (a.shape, a.dtype, b.shape, b.dtype)
+
+
+def _add_vjp(saved: Any, y_bar: Any) -> tuple[Any, Any]:
+    a_shape, a_dtype, b_shape, b_dtype = saved
+    return unbroadcast(y_bar, a_shape, a_dtype), unbroadcast(y_bar, b_shape, b_dtype)
+
+
+def _sub(a: Any, b: Any) -> tuple[Any, Any]:
+    _require_fit("sub", a, b)
+    return a - b, (a.shape, a.dtype, b.shape, b.dtype)
+
+
+def _sub_vjp(saved: Any, y_bar: Any) -> tuple[Any, Any]:
+    a_shape, a_dtype, b_shape, b_dtype = saved
+    return unbroadcast(y_bar, a_shape, a_dtype), -unbroadcast(y_bar, b_shape, b_dtype)
+
+
+def _mul(a: Any, b: Any) -> tuple[Any, Any]:
+    _require_fit("mul", a, b)
+    return a * b, (a, b)
+
+
+def _mul_vjp(saved: Any, y_bar: Any) -> tuple[Any, Any]:
+    a, b = saved
+    return unbroadcast(y_bar * b, a.shape, a.dtype), unbroadcast(y_bar * a, b.shape, b.dtype)
+
+
+def _div(a: Any, b: Any) -> tuple[Any, Any]:
+    _require_fit("div", a, b)
+    y = a / b
+    return y, (a, b, y)
+
+
+def _div_vjp(saved: Any, y_bar: Any) -> tuple[Any, Any]:
+    a, b, y = saved
+    slope = y / b  # a / b² would overflow in b² where the quotient is an ordinary number
+    return unbroadcast(y_bar / b, a.shape, a.dtype), -unbroadcast(y_bar * slope, b.shape, b.dtype)
+
+
+def _neg(x: Any) -> tuple[Any, Any]:
+    require_floats("neg", "x", x)
+    return -x, None
+
+
+def _neg_vjp(saved: Any, y_bar: Any) -> tuple[Any]:  # noqa: ARG001 -- every vjp takes what forward saved
+    return (-y_bar,)
+
+
+_OPERANDS = {"a": real("...", broadcastable=True), "b": real("...", broadcastable=True)}
+_SUMMED = "the chain rule; an operand that was repeated collects the sum"
+
+add = Op(
+    name="add",
+    forward=_add,
+    vjp=_add_vjp,
+    inputs=_OPERANDS,
+    torch=lambda a, b: a + b,
+    formula=r"y = a + b",
+    vjp_formula=r"\bar a = \bar y, \quad \bar b = \bar y",
+    source=_SUMMED,
+    linear_in=frozenset({"a", "b"}),
+)
+
+sub = Op(
+    name="sub",
+    forward=_sub,
+    vjp=_sub_vjp,
+    inputs=_OPERANDS,
+    torch=lambda a, b: a - b,
+    formula=r"y = a - b",
+    vjp_formula=r"\bar a = \bar y, \quad \bar b = -\bar y",
+    source=_SUMMED,
+    linear_in=frozenset({"a", "b"}),
+)
+
+mul = Op(
+    name="mul",
+    forward=_mul,
+    vjp=_mul_vjp,
+    inputs=_OPERANDS,
+    torch=lambda a, b: a * b,
+    formula=r"y = a \odot b",
+    vjp_formula=r"\bar a = \bar y \odot b, \quad \bar b = \bar y \odot a",
+    source="product rule; an operand that was repeated collects the sum",
+    linear_in=frozenset({"a", "b"}),
+)
+
+div = Op(
+    name="div",
+    forward=_div,
+    vjp=_div_vjp,
+    inputs={"a": real("...", broadcastable=True), "b": nonzero("...", broadcastable=True)},
+    torch=lambda a, b: a / b,
+    formula=r"y = a / b",
+    vjp_formula=r"\bar a = \bar y \odot 1 / b, \quad \bar b = -\bar y \odot (a / b) / b",
+    source="quotient rule; an operand that was repeated collects the sum",
+    linear_in=frozenset({"a"}),
+)
+
+neg = Op(
+    name="neg",
+    forward=_neg,
+    vjp=_neg_vjp,
+    inputs={"x": real("...")},
+    torch=lambda x: -x,
+    formula=r"y = -x",
+    vjp_formula=r"\bar x = -\bar y",
+    source="the chain rule",
+    linear_in=frozenset({"x"}),
+)

@@ -1,0 +1,146 @@
+"""Optimizers: equal to torch's, in place, and resumable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ops.errors import StateMismatchError
+from ops.graph import TensorNode
+from ops.optim import SGD, Adam
+
+SHAPES = [(3, 2), (4,), (), (0, 2)]
+OPTIMIZERS: list[tuple[Any, dict[str, Any]]] = [
+    (SGD, {"lr": 0.05}),
+    (SGD, {"lr": 0.05, "momentum": 0.9}),
+    (Adam, {}),
+    (Adam, {"lr": 0.1, "betas": (0.8, 0.95), "eps": 1e-4}),
+]
+each = pytest.mark.parametrize(("make", "options"), OPTIMIZERS, ids=lambda x: getattr(x, "__name__", str(x)))
+
+
+def parameters(dtype: Any = np.float64) -> list[TensorNode]:
+    """One parameter of each shape."""
+    rng = np.random.default_rng(0)
+    return [TensorNode(np.asarray(rng.standard_normal(shape)).astype(dtype)) for shape in SHAPES]
+
+
+def give_gradients(params: list[TensorNode], step: int) -> None:
+    """Set gradients that depend on the step; the second parameter has one in every third step only."""
+    rng = np.random.default_rng(step)
+    for i, p in enumerate(params):
+        grad = np.asarray(rng.standard_normal(p.shape)).astype(p.dtype)
+        p.grad = grad if i != 1 or step % 3 == 2 else None
+
+
+@each
+def test_as_torch(make: Any, options: dict[str, Any]) -> None:
+    """100 steps in float64 end within 1e-12 of torch's; a parameter without gradient is skipped as there."""
+    torch = pytest.importorskip("torch")
+    params = parameters()
+    twins = [torch.tensor(p.value.copy(), requires_grad=True) for p in params]
+    mine, other = make(params, **options), getattr(torch.optim, make.__name__)(twins, **options)
+    for step in range(100):
+        mine.zero_grad()
+        give_gradients(params, step)
+        for p, twin in zip(params, twins, strict=True):
+            twin.grad = None if p.grad is None else torch.tensor(p.grad.copy())
+        mine.step()
+        other.step()
+    for p, twin in zip(params, twins, strict=True):
+        np.testing.assert_allclose(p.value, twin.detach().numpy(), rtol=0, atol=1e-12)
+
+
+@each
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_in_place(make: Any, options: dict[str, Any], dtype: Any) -> None:
+    """The arrays stay the same objects of the same dtype; gradients and earlier states are not written to."""
+    params = parameters(dtype)
+    arrays = [p.value for p in params]
+    optimizer = make(params, **options)
+    for step in range(3):
+        give_gradients(params, step)
+        gradients = [None if p.grad is None else p.grad.copy() for p in params]
+        optimizer.step()
+        for gradient, p in zip(gradients, params, strict=True):
+            np.testing.assert_array_equal(gradient, p.grad)
+    assert all(array is p.value for array, p in zip(arrays, params, strict=True))
+    assert {np.dtype(dtype)} == {array.dtype for array in arrays}
+
+
+@each
+def test_resume(make: Any, options: dict[str, Any]) -> None:
+    """Going on from a saved state equals never having stopped, bit by bit."""
+    straight, stopped = parameters(), parameters()
+    first = make(straight, **options)
+    second = make(stopped, **options)
+    for step in range(5):
+        if step == 2:
+            state = second.state()
+            second = make(stopped, **options)
+            second.load(state)
+            for array in state.values():
+                array[...] = 7  # the optimizer has its own copy
+        for params, optimizer in ((straight, first), (stopped, second)):
+            give_gradients(params, step)
+            optimizer.step()
+    for p, q in zip(straight, stopped, strict=True):
+        np.testing.assert_array_equal(p.value, q.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "wrong"),
+    [
+        (SGD, {"1.velocity": np.ones(5)}),
+        (SGD, {"9.velocity": np.ones(4)}),
+        (SGD, {"1.velocity": np.ones(4, np.float32)}),
+        (Adam, {"1.m": np.ones(4)}),
+        (Adam, {"1.m": np.ones(4), "1.v": np.ones(4), "1.t": np.ones(())}),
+    ],
+)
+def test_foreign_state(make: Any, wrong: dict[str, np.ndarray]) -> None:
+    """A state of other parameters is refused and changes nothing."""
+    optimizer = make(parameters(), lr=0.1, **({"momentum": 0.9} if make is SGD else {}))
+    give_gradients(optimizer.params, 2)
+    optimizer.step()
+    before = optimizer.state()
+    with pytest.raises(StateMismatchError):
+        optimizer.load(wrong)
+    assert {name: array.tolist() for name, array in before.items()} == {
+        name: array.tolist() for name, array in optimizer.state().items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "text"),
+    [
+        (SGD, {"lr": -1.0}, "SGD: lr is -1.0; allowed: from 0 to less than inf"),
+        (SGD, {"lr": float("nan")}, "SGD: lr is nan"),
+        (SGD, {"lr": float("inf")}, "SGD: lr is inf"),
+        (SGD, {"lr": 0.1, "momentum": 1.0}, "SGD: momentum is 1.0; allowed: from 0 to less than 1"),
+        (Adam, {"betas": (0.9, 1.0)}, r"Adam: betas\[1\] is 1.0"),
+        (Adam, {"betas": (-0.1, 0.9)}, r"Adam: betas\[0\] is -0.1"),
+        (Adam, {"eps": -1e-8}, "Adam: eps is -1e-08"),
+    ],
+)
+def test_wrong_numbers(make: Any, options: dict[str, Any], text: str) -> None:
+    """The message names the number, what it got and its range."""
+    with pytest.raises(ValueError, match=f"^{text}"):
+        make(parameters(), **options)
+
+
+def test_wrong_parameters() -> None:
+    """Nothing, data, interior nodes, read-only arrays and a parameter given twice cannot be trained."""
+    p = TensorNode(np.ones(2))
+    frozen = TensorNode(np.broadcast_to(1.0, (2,)))
+    for wrong in ([], [TensorNode(np.ones(2), needs_grad=False)], [p * p], [frozen], [p, p], [np.ones(2)]):
+        with pytest.raises(ValueError, match=r"^SGD: params.*allowed: (at least one parameter|leaves of the graph)"):
+            SGD(wrong, lr=0.1)
+
+
+def test_representation() -> None:
+    """It says how many parameters there are and the numbers that shape the run."""
+    assert repr(SGD(parameters(), lr=0.1)) == "SGD(4 params, lr=0.1, momentum=0.0)"
+    assert repr(Adam(parameters())) == "Adam(4 params, lr=0.001, betas=(0.9, 0.999), eps=1e-08)"
