@@ -166,4 +166,4 @@ def show(array: np.ndarray) -> str:
     if array.size > SHOWN:
         return f"an array of shape {array.shape}"
     text = np.array2string(array, separator=", ", precision=6, suppress_small=False, floatmode="unique")
-    return " ".join(text.split()).replace("[ ", "[")
+    return " ".join(text.split()).replace("[ ", "[").replace(" ]", "]").replace(" ,", ",")

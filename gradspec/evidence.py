@@ -189,7 +189,9 @@ class Evidence:
         if dtype == "float32":
             known &= self.is_float32_sound
             known &= np.abs(want) < np.finfo(np.float32).max * np.maximum(directions.scale, 1.0) / 4
-        limit = CONCLUSIVE[dtype] * np.maximum(terms, np.abs(want))
+        # Where the derivative is 0 nothing is relative to it: a wrong rule would show at the size of y_bar.
+        unit = np.where(want == 0, np.abs(self.trial.v).sum() * directions.scale, 0.0)
+        limit = CONCLUSIVE[dtype] * np.fmax(np.fmax(terms, np.abs(want)), unit)
         conclusive = known & (bar <= limit)
         wrong = conclusive & ~(np.abs(claim - want) <= bar + width)
         return Judgement(claim, want, bar, width, terms, exists & np.isfinite(want), conclusive, wrong)
@@ -202,7 +204,7 @@ class Evidence:
         relative = np.abs(directions.moves) / np.maximum(np.abs(trial.point), 1.0)
         values = float(size @ np.abs(trial.y64)) * relative.max(axis=1, initial=0.0)
         terms = products + values
-        spread = terms + self._row_terms(directions, size)
+        spread = terms + self._row_terms(directions, size) + self._saturated_terms(directions, size)
         floor = ROUNDING * (EPS[trial.case.dtype] * spread + float(np.finfo(trial.case.dtype).tiny) * size.sum())
         return terms, floor
 
@@ -221,6 +223,38 @@ class Evidence:
                 largest = (value[mine] / scale[:, None]).max(axis=0)
                 rows[mine] = float(largest @ size) * scale
         return rows + column
+
+    @cached_property
+    def elsewhere(self) -> tuple[np.ndarray, np.ndarray]:
+        """Largest |y| (m,) and |x_bar| per input (n') at the same inputs with signs flipped and entries reversed.
+
+        Where an op is saturated, its small values are differences of numbers of this size: log-softmax of
+        well separated entries, for one. A correct formula may lose what is small against them.
+        """
+        trial = self.trial
+        values, slopes = np.abs(trial.y64), np.zeros(0)
+        for change in (np.negative, _reversed):
+            drawn = [
+                domain.repaired(change(u)) if u.dtype.kind == "f" else u
+                for u, domain in zip(trial.drawn64, trial.domains, strict=True)
+            ]
+            y, x_bar = trial.pulled_back(drawn, trial.y_bar64)
+            largest = np.abs(np.where(np.isfinite(x_bar), x_bar, 0.0))
+            slopes = largest if not slopes.size else np.fmax(slopes, largest)
+            values = np.fmax(values, np.where(np.isfinite(y), np.abs(y), 0.0))
+        return values, slopes
+
+    def _saturated_terms(self, directions: Directions, size: np.ndarray) -> np.ndarray:
+        """(p,) the derivative's size elsewhere, but at most that of y_bar."""
+        slopes = self.elsewhere[1]
+        if not slopes.size or slopes.size != directions.images.shape[1]:
+            return np.zeros(len(directions))
+        largest = np.zeros_like(slopes)
+        for where in self.trial.slices.values():
+            if slopes.size == self.trial.point.size:
+                largest[where] = slopes[where].max(initial=0.0)
+        capped = np.minimum(largest, size.sum())
+        return np.asarray((np.abs(directions.images) * capped).max(axis=1, initial=0.0))
 
     def _rule_noise(self, directions: Directions, terms: np.ndarray) -> np.ndarray:
         """(p,) the measured rounding of the rule: how far its claims move when its inputs move by ulps."""
@@ -244,6 +278,10 @@ class Evidence:
         largest = float(np.abs(trial.y64).max(initial=0.0))
         with np.errstate(all="ignore"):
             return bool((np.abs(given - trial.y64) <= NOISE * spread + ROUNDING * EPS["float32"] * largest).all())
+
+
+def _reversed(u: np.ndarray) -> np.ndarray:
+    return u.reshape(-1)[::-1].reshape(u.shape)
 
 
 def _joined(parts: list[tuple[Directions, Estimate]]) -> tuple[Directions, Estimate]:

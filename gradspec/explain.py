@@ -43,9 +43,10 @@ def explained(
     return message, counterexample
 
 
-def _clarity(case: Case, mismatch: Mismatch) -> tuple[bool, bool, int]:
-    """Ordinary float64 cases first, small ones before large ones."""
-    return case.dtype != "float64", not case.ordinary, sum(u.size for u in case.drawn)
+def _clarity(case: Case, mismatch: Mismatch) -> tuple[bool, bool, bool, int]:
+    """Failures with an entry to show first, then ordinary float64 cases, then small ones."""
+    size = sum(u.size for u in case.drawn)
+    return mismatch.want is None and not size, case.dtype != "float64", not case.ordinary, size
 
 
 def _guess(failures: Sequence[tuple[Case, Mismatch]]) -> str:

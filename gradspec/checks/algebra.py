@@ -51,7 +51,7 @@ def vjp_algebra(trial: Trial, _: Evidence) -> list[Outcome]:
 def _scaled(trial: Trial, factor: float) -> Sequence[np.ndarray | None]:
     _, saved = trial.forward(trial.copies())
     y_bar = [None if bar is None else np.asarray(bar * bar.dtype.type(factor)) for bar in trial.y_bar]
-    return trial.checked(trial.vjp(saved, y_bar))
+    return trial.owned(trial.vjp(saved, y_bar))
 
 
 def _compare(name: str, factor: float, x_bar: np.ndarray, scaled: np.ndarray) -> Mismatch | None:
@@ -71,6 +71,7 @@ def _compare(name: str, factor: float, x_bar: np.ndarray, scaled: np.ndarray) ->
     if not len(different):
         return None
     where = tuple(int(axis) for axis in different[0])
+    answer, right = float(got[where]), float(want[where])
     what = {0.0: "B(0) = 0", -1.0: "B(-y_bar) = -B(y_bar)"}.get(factor, "B(2^k y_bar) = 2^k B(y_bar)")
     times = "0" if factor == 0 else ("-1" if factor == -1 else f"2^{int(np.log2(factor))}")
     return Mismatch(
@@ -78,7 +79,7 @@ def _compare(name: str, factor: float, x_bar: np.ndarray, scaled: np.ndarray) ->
         kind=f"algebra {what}",
         input=name,
         lines=(
-            f"{entry(name, where)} = {number(float(got[where]))} for {times} times y_bar, but should be "
-            f"{number(float(want[where]))}     (exact)",
+            f"{entry(name, where)} = {number(answer, right)} for {times} times y_bar, but should be "
+            f"{number(right, answer)}     (exact)",
         ),
     )

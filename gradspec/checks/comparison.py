@@ -89,7 +89,8 @@ def wrong_cotangent(trial: Trial, evidence: Evidence, name: str, wrong: np.ndarr
         kind=f"wrong {name}",
         input=name,
         lines=(
-            f"{entry(name, place)} = {number(got[worst])}, but should be {number(want[worst])} ± "
+            f"{entry(name, place)} = {number(got[worst], want[worst])}, but should be "
+            f"{number(want[worst], got[worst])} ± "
             f"{bar[worst]:.0e}     ({oracle})",
             count if len(entries) == x_bar.size else f"at least {count}",
         ),
@@ -154,8 +155,9 @@ def _along_direction(
         kind=f"wrong {name}",
         input=name,
         lines=(
-            f"along a direction that moves {moved} entries together, ⟨{name}_bar, d⟩ = {number(judgement.claim[p])}, "
-            f"but should be {number(judgement.want[p])} ± {judgement.bar[p]:.0e}     ({oracle})",
+            f"along a direction that moves {moved} entries together, ⟨{name}_bar, d⟩ = "
+            f"{number(judgement.claim[p], judgement.want[p])}, but should be "
+            f"{number(judgement.want[p], judgement.claim[p])} ± {judgement.bar[p]:.0e}     ({oracle})",
         ),
         discrepancy=float(judgement.discrepancy[p]),
     )

@@ -246,5 +246,5 @@ def _first_change(name: str, before: Any, after: Any, *, suffix: str = "_bar") -
     with np.errstate(all="ignore"):
         changed = np.argwhere(~((before == after) | (np.isnan(before) & np.isnan(after))))
     where = tuple(int(axis) for axis in changed[0]) if len(changed) else ()
-    place = f"{name}{suffix}[{', '.join(map(str, where))}]" if where else f"{name}{suffix}"
-    return f"{place} was {number(float(before[where]))} and became {number(float(after[where]))}"
+    old, new = float(before[where]), float(after[where])
+    return f"{entry(name, where, suffix)} was {number(old, new)} and became {number(new, old)}"

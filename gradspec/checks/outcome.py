@@ -85,11 +85,16 @@ class Check:
     oracle: bool = False
 
 
-def number(value: float) -> str:
-    """A number as the failure text writes it: short, and never hiding that it is exact."""
-    return f"{value:.6g}" if value != round(value, 4) or abs(value) >= 1e6 else repr(round(float(value), 4))
+def number(value: float, other: float | None = None) -> str:
+    """A number as the failure text writes it: short, but with digits enough to tell it from *other*."""
+    value = float(value)
+    digits = 6
+    if other is not None and math.isfinite(value) and math.isfinite(other) and value != other and value:
+        digits = max(digits, 2 - math.floor(math.log10(min(abs(value - other) / abs(value), 1.0))))
+    text = f"{value:.{min(digits, 17)}g}"
+    return text if any(mark in text for mark in ".en") else f"{text}.0"
 
 
-def entry(name: str, position: tuple[int, ...]) -> str:
+def entry(name: str, position: tuple[int, ...], suffix: str = "_bar") -> str:
     """``x_bar[0, 1]``, or ``x_bar`` for 0-d."""
-    return f"{name}_bar[{', '.join(map(str, position))}]" if position else f"{name}_bar"
+    return f"{name}{suffix}[{', '.join(map(str, position))}]" if position else f"{name}{suffix}"
