@@ -118,7 +118,7 @@ def vjp_torch(trial: Trial, evidence: Evidence) -> list[Outcome]:
         return [Outcome(comparisons=1, note=str(answer))]
     reference = trial.flat_cotangents(answer.cotangents)
     judgement = evidence.judge_against(cotangent, reference)
-    confirmed, doubtful = _adjudicated(evidence, cotangent, judgement)
+    confirmed, doubtful = _adjudicated(trial, evidence, cotangent, judgement)
     names = np.array(evidence.directions.inputs)
     remarkable = doubtful & (judgement.discrepancy > CLEAR)
     notes = {
@@ -143,12 +143,20 @@ def vjp_torch(trial: Trial, evidence: Evidence) -> list[Outcome]:
     )
 
 
-def _adjudicated(evidence: Evidence, cotangent: np.ndarray, against: Judgement) -> tuple[np.ndarray, np.ndarray]:
+def _adjudicated(
+    trial: Trial, evidence: Evidence, cotangent: np.ndarray, against: Judgement
+) -> tuple[np.ndarray, np.ndarray]:
     """Which differences from torch are the rule's fault, and which say something about the reference only."""
+    if not against.wrong.any():
+        return against.wrong, against.wrong
     by_difference = evidence.judge(cotangent)
+    x, moves = np.abs(trial.point), np.abs(evidence.directions.moves)
     with np.errstate(all="ignore"):
         torch_is_possible = np.abs(against.want - by_difference.want) <= by_difference.bar
-        clear = ~(np.abs(against.claim - against.want) <= CLEAR * against.bar)
+        # The reference rounds too, in terms of the size |y / x|, which may cancel in the rule: x / x.sum() of one x.
+        steepness = np.where(moves > 0, moves / x, 0.0).max(axis=1, initial=0.0)
+        theirs = ROUNDING * EPS[trial.case.dtype] * float(np.abs(trial.v) @ np.abs(trial.y64)) * steepness
+        clear = ~(np.abs(against.claim - against.want) <= CLEAR * (against.bar + theirs))
     smooth = by_difference.conclusive & (by_difference.width == 0)
     confirmed = against.wrong & (by_difference.wrong | (smooth & torch_is_possible & clear))
     return confirmed, against.wrong & ~confirmed

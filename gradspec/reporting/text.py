@@ -33,6 +33,11 @@ def failure_text(op: Op, check: str, mismatch: Mismatch, *, guess: str, smallest
     return "\n".join(lines)
 
 
+def replay_line(message: str, path: str) -> str:
+    """*message* with its last line replaced by the command that shows the saved counterexample again."""
+    return f"{message.rpartition(chr(10))[0]}\n  {'Replay':<13}gradspec replay {path}"
+
+
 def report_text(report: Report) -> str:
     """A report: one line per check, failures in full."""
     lines = [
