@@ -80,7 +80,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     """Collect the file that defines the ops."""
     if file_path != parent.config.stash.get(FILE, None):
         return None
-    return OpsFile.from_parent(parent, path=file_path)  # type: ignore[no-any-return]
+    return OpsFile.from_parent(parent, path=file_path)
 
 
 class OpsFile(pytest.File):

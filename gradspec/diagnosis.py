@@ -63,7 +63,10 @@ def _scalar_guess(got: np.ndarray, want: np.ndarray) -> str:
     named = dict(NAMED)
     for axis, length in enumerate(want.shape):
         if length > 2:
-            named |= {f"{length}, the length of axis {axis}": length, f"1/{length}, the length of axis {axis}": 1 / length}
+            named |= {
+                f"{length}, the length of axis {axis}": length,
+                f"1/{length}, the length of axis {axis}": 1 / length,
+            }
     for name, value in named.items():
         for sign, word in ((1, ""), (-1, "-")):
             if math.isclose(factor, sign * value, rel_tol=1e-9):

@@ -40,7 +40,7 @@ class Directions:
     @property
     def scale(self) -> np.ndarray:
         """(p,) how far a step of 1 moves the entry."""
-        return np.abs(self.moves).max(axis=1, initial=0.0)
+        return np.asarray(np.abs(self.moves).max(axis=1, initial=0.0))
 
 
 def single_entries(trial: Trial, positions: np.ndarray, *, own_scale: bool) -> Directions:

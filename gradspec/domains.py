@@ -189,14 +189,16 @@ def _sizes_of(op: Op, arrays: list[np.ndarray], field: str) -> dict[str, int]:
                 op.name, f"{field}[{name!r}]", f"got shape {x.shape}; allowed: the declared {domain.shape!r}"
             )
         for axis, size in zip(reversed(axes), reversed(x.shape), strict=False):
-            if axis.factor == 1 and len(axis.symbols) == 1 and not (domain.broadcastable and size == 1):
-                if sizes.setdefault(axis.symbols[0], size) != size:
-                    known = sizes[axis.symbols[0]]
-                    raise DeclarationError(
-                        op.name,
-                        f"{field}[{name!r}]",
-                        f"got shape {x.shape}; allowed: {domain.shape!r} with {axis.symbols[0]} = {known} as elsewhere",
-                    )
+            if axis.factor != 1 or len(axis.symbols) != 1 or (domain.broadcastable and size == 1):
+                continue
+            symbol = axis.symbols[0]
+            known = sizes.setdefault(symbol, size)
+            if known != size:
+                raise DeclarationError(
+                    op.name,
+                    f"{field}[{name!r}]",
+                    f"got shape {x.shape}; allowed: {domain.shape!r} with {symbol} = {known} as elsewhere",
+                )
     return {symbol: sizes.get(symbol, lo) for symbol, (lo, _) in op.sizes.items()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 import zlib
@@ -200,6 +201,7 @@ class Tally:
     failed: int = 0
 
     def add(self, case: Case, outcomes: Sequence[Outcome]) -> None:
+        """Count what the check said of one case."""
         for outcome in outcomes:
             self.compared += outcome.entries
             self.comparisons += outcome.comparisons
@@ -256,10 +258,8 @@ class Run:
                 if tally.skipped:
                     continue
                 before = trial.evaluations
-                try:
+                with contextlib.suppress(CallFailedError):  # forward raises here: the contract check says so
                     tally.add(case, tally.check.function(trial, evidence))
-                except CallFailedError:
-                    pass  # forward raises here: the contract check has said so
                 tally.evaluations += trial.evaluations - before
 
     def report(self) -> Report:
@@ -308,7 +308,9 @@ class Run:
             message, counterexample = explained(self.space, tally.check, tally.failures, self._replay(name))
             return CheckResult(**counts, verdict=Verdict.FAIL, message=message, counterexample=counterexample)
         if excuse and self.wanted >= DEFAULT_EXAMPLES:
-            message = f"{self.op.name}: exceptions[{name!r}] is declared ({excuse}), but nothing fails any more: remove it"
+            message = (
+                f"{self.op.name}: exceptions[{name!r}] is declared ({excuse}), but nothing fails any more: remove it"
+            )
             return CheckResult(**counts, verdict=Verdict.FAIL, message=message)
         missing = self._missing(tally)
         return CheckResult(**counts, verdict=Verdict.INCONCLUSIVE if missing else Verdict.PASS, reason=missing)
@@ -342,5 +344,7 @@ class Run:
 
     def _replay(self, check: str) -> str:
         if not self.replayable:
-            return f"gradspec.check_vjp({self.op.name}, {getattr(self.op.vjp, '__name__', 'vjp')}, ...) with these arrays"
+            return (
+                f"gradspec.check_vjp({self.op.name}, {getattr(self.op.vjp, '__name__', 'vjp')}, ...) with these arrays"
+            )
         return f"gradspec.verify({self.op.name}, seed={self.seed}, examples={self.wanted}, checks=[{check!r}])"

@@ -25,6 +25,7 @@ from gradspec.directions import (
 from gradspec.oracles.estimate import Estimate
 from gradspec.oracles.finite_difference import finite_difference
 from gradspec.trial import EPS, Trial
+from gradspec.values import Interval
 
 ORACLE = 10.0  # how many of its claimed errors an oracle may be off: calibrated in VERIFICATION section 3
 ROUNDING = 64.0  # ulps of the terms that a correct rule may lose
@@ -83,8 +84,10 @@ class Evidence:
             _, estimate = parts[0]
             smooth = np.isfinite(estimate.error).all() and not estimate.width.any()
             rng = np.random.default_rng((trial.case.seed, 4))
-            entries = entries[:0] if smooth and len(parts[0][0]) == len(trial.slices) else np.sort(
-                rng.choice(entries, size=SAMPLED, replace=False)
+            entries = (
+                entries[:0]
+                if smooth and len(parts[0][0]) == len(trial.slices)
+                else np.sort(rng.choice(entries, size=SAMPLED, replace=False))
             )
         if entries.size:
             single = self.entries(entries)
@@ -143,16 +146,14 @@ class Evidence:
     def forward_noise(self) -> np.ndarray:
         """(m,) how far the outputs move when the inputs move by an ulp."""
         moved = [np.abs(y - self.trial.y64) for y, _ in self.trial.jittered[:2]]
-        return np.nan_to_num(np.max(moved, axis=0), nan=0.0, posinf=0.0)
+        return np.asarray(np.nan_to_num(np.max(moved, axis=0), nan=0.0, posinf=0.0))
 
     def claims(self, cotangent: np.ndarray, directions: Directions) -> np.ndarray:
         """What a cotangent (n',) says of each direction (p,)."""
         products = np.where(directions.images != 0, directions.images * cotangent, 0.0)
         return np.asarray(products.sum(axis=1))
 
-    def judge(
-        self, cotangent: np.ndarray, measured: tuple[Directions, Estimate] | None = None
-    ) -> Judgement:
+    def judge(self, cotangent: np.ndarray, measured: tuple[Directions, Estimate] | None = None) -> Judgement:
         """Hold a cotangent (n',) against finite differences."""
         directions, estimate = measured or (self.directions, self.estimate)
         size = np.abs(self.trial.v)
@@ -222,7 +223,7 @@ class Evidence:
                 scale = directions.scale[mine]
                 largest = (value[mine] / scale[:, None]).max(axis=0)
                 rows[mine] = float(largest @ size) * scale
-        return rows + column
+        return np.asarray(rows + column)
 
     @cached_property
     def elsewhere(self) -> tuple[np.ndarray, np.ndarray]:
@@ -234,10 +235,9 @@ class Evidence:
         trial = self.trial
         values, slopes = np.abs(trial.y64), np.zeros(0)
         for change in (np.negative, _reversed):
-            drawn = [
-                domain.repaired(change(u)) if u.dtype.kind == "f" else u
-                for u, domain in zip(trial.drawn64, trial.domains, strict=True)
-            ]
+            drawn = [change(u) if u.dtype.kind == "f" else u for u in trial.drawn64]
+            if not all(map(_is_inside, drawn, trial.domains)):
+                continue  # moved to where it is defined it would not be of this magnitude any more
             y, x_bar = trial.pulled_back(drawn, trial.y_bar64)
             largest = np.abs(np.where(np.isfinite(x_bar), x_bar, 0.0))
             slopes = largest if not slopes.size else np.fmax(slopes, largest)
@@ -278,6 +278,10 @@ class Evidence:
         largest = float(np.abs(trial.y64).max(initial=0.0))
         with np.errstate(all="ignore"):
             return bool((np.abs(given - trial.y64) <= NOISE * spread + ROUNDING * EPS["float32"] * largest).all())
+
+
+def _is_inside(u: np.ndarray, domain: Interval) -> bool:
+    return bool(np.array_equal(u, domain.repaired(u)))
 
 
 def _reversed(u: np.ndarray) -> np.ndarray:

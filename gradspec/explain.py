@@ -37,9 +37,7 @@ def explained(
     small, shrunk = shrink(space, case, check, mismatch)
     shrunk = _with_witnesses(space, small, shrunk)
     counterexample = Counterexample(space.op.name, check.name, small, tuple(space.op.inputs))
-    message = failure_text(
-        space.op, check.name, shrunk, guess=guess, smallest=str(counterexample), replay=replay
-    )
+    message = failure_text(space.op, check.name, shrunk, guess=guess, smallest=str(counterexample), replay=replay)
     return message, counterexample
 
 

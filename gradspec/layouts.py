@@ -176,7 +176,9 @@ def bounds(op: Op, name: str, sizes: Mapping[str, int]) -> tuple[float, float]:
         try:
             ends.append(float(value))
         except (TypeError, ValueError):
-            raise DeclarationError(op.name, field, f"got {value!r} for sizes {dict(sizes)}; allowed: a number") from None
+            raise DeclarationError(
+                op.name, field, f"got {value!r} for sizes {dict(sizes)}; allowed: a number"
+            ) from None
     return ends[0], ends[1]
 
 

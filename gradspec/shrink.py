@@ -102,9 +102,7 @@ class _Shrinker:
 
     def _size(self, combination: Combination) -> tuple[bool, int, int, tuple[int, ...]]:
         patterns = (FULL,) * len(self.space.op.inputs)
-        shapes = dict(
-            zip(self.space.op.inputs, self.space.shapes(combination.sizes, (), patterns), strict=True)
-        )
+        shapes = dict(zip(self.space.op.inputs, self.space.shapes(combination.sizes, (), patterns), strict=True))
         entries = int(np.prod(shapes[self.name]))
         strays = sum(key != "0" for key in combination.keys.values())
         return entries < 2, sum(int(np.prod(s)) for s in shapes.values()), strays, tuple(combination.sizes.values())

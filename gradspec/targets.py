@@ -85,7 +85,10 @@ def as_ops(value: Any, where: str) -> tuple[Op, ...]:
     seen: set[str] = set()
     for op in ops:
         if op.name in seen:
-            raise TargetError(f"{where}: two ops are named {op.name!r}; allowed: names that differ")
+            raise TargetError(
+                f"{where}: two ops are named {op.name!r}; allowed: names that differ, or one of them as "
+                f"{where.partition(':')[0]}:ATTRIBUTE"
+            )
         seen.add(op.name)
     return ops
 

@@ -121,9 +121,7 @@ def pytest_tests(ops: Op | Iterable[Op]) -> Callable[..., None]:
     """
     pairs = [(op, check.name) for op in as_ops(ops, "pytest_tests") for check in CHECKS]
 
-    @pytest.mark.parametrize(
-        ("op", "check"), pairs, ids=[f"{op.name}-{check}" for op, check in pairs]
-    )
+    @pytest.mark.parametrize(("op", "check"), pairs, ids=[f"{op.name}-{check}" for op, check in pairs])
     def test(op: Op, check: str, request: pytest.FixtureRequest) -> None:
         __tracebackhide__ = True
         session = request.config.stash.setdefault(SESSION, Session())

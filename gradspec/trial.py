@@ -194,7 +194,9 @@ class Trial:
     @cached_property
     def point(self) -> np.ndarray:
         """All differentiable inputs, as drawn, as one float64 vector (n,)."""
-        return _flat([u for u, domain in zip(self.drawn64, self.op.inputs.values(), strict=True) if domain.differentiable])
+        return _flat(
+            [u for u, domain in zip(self.drawn64, self.op.inputs.values(), strict=True) if domain.differentiable]
+        )
 
     @cached_property
     def slices(self) -> Mapping[str, slice]:
@@ -254,7 +256,9 @@ class Trial:
         """Outputs (m,) and the rule's cotangents (n',), both evaluated in float64 at this point."""
         return self.pulled_back(self.drawn64, self.y_bar64)
 
-    def pulled_back(self, drawn: Sequence[np.ndarray], y_bar: Sequence[np.ndarray | None]) -> tuple[np.ndarray, np.ndarray]:
+    def pulled_back(
+        self, drawn: Sequence[np.ndarray], y_bar: Sequence[np.ndarray | None]
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Outputs and cotangents as flat vectors; NaN where a call fails."""
         try:
             ys, saved = self.forward(self.transformed(drawn, "float64"))

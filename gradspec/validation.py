@@ -83,13 +83,23 @@ def _inputs(op: Op) -> dict[str, Array]:
 
 
 def _domain(op: str, where: str, domain: Array) -> None:
-    from gradspec.spec import TYPICAL
-
     try:
         parse_shape(domain.shape)
     except (ShapeError, AttributeError, TypeError) as error:
         detail = f" ({error})" if isinstance(error, ShapeError) else ""
         raise DeclarationError(op, f"{where}.shape", f"got {domain.shape!r}{detail}; allowed: {GRAMMAR}") from None
+    _bounds(op, where, domain)
+    _typical(op, where, domain)
+    for name in ("integer", "differentiable", "broadcastable"):
+        if not isinstance(getattr(domain, name), bool):
+            _refuse(op, f"{where}.{name}", getattr(domain, name), "True or False")
+    if domain.integer and domain.differentiable:
+        _refuse(op, f"{where}.differentiable", got=True, allowed="False, because the input is declared integer=True")
+    if domain.transform is not None and not callable(domain.transform):
+        _refuse(op, f"{where}.transform", domain.transform, "a function of an array, or None")
+
+
+def _bounds(op: str, where: str, domain: Array) -> None:
     for name in ("lo", "hi"):
         bound = getattr(domain, name)
         if callable(bound):
@@ -106,27 +116,21 @@ def _domain(op: str, where: str, domain: Array) -> None:
             _refuse(op, f"{where}.exclude", domain.exclude, "finite numbers")
     if not callable(lo) and lo == hi and lo in domain.exclude:
         _refuse(op, f"{where}.exclude", domain.exclude, "points that leave something of the domain")
-    _typical(op, where, domain, default=domain.typical == TYPICAL)
-    for name in ("integer", "differentiable", "broadcastable"):
-        if not isinstance(getattr(domain, name), bool):
-            _refuse(op, f"{where}.{name}", getattr(domain, name), "True or False")
-    if domain.integer and domain.differentiable:
-        _refuse(op, f"{where}.differentiable", True, "False, because the input is declared integer=True")
-    if domain.transform is not None and not callable(domain.transform):
-        _refuse(op, f"{where}.transform", domain.transform, "a function of an array, or None")
 
 
-def _typical(op: str, where: str, domain: Array, *, default: bool) -> None:
+def _typical(op: str, where: str, domain: Array) -> None:
+    from gradspec.spec import TYPICAL
+
     typical = domain.typical
     good = isinstance(typical, tuple) and len(typical) == 2 and all(_is_number(bound) for bound in typical)
     if not good or not all(math.isfinite(bound) for bound in typical) or typical[0] > typical[1]:
         _refuse(op, f"{where}.typical", typical, "a pair of finite numbers (low, high) with low <= high")
-    if default:  # the default gives way to any domain
+    if typical == TYPICAL:  # the default gives way to any domain
         return
-    for name, outside in (("lo", lambda bound: typical[1] < bound), ("hi", lambda bound: typical[0] > bound)):
-        bound = getattr(domain, name)
-        if not callable(bound) and outside(bound):
-            _refuse(op, f"{where}.typical", typical, f"a range that meets the domain, whose {name} is {bound!r}")
+    if not callable(domain.lo) and typical[1] < domain.lo:
+        _refuse(op, f"{where}.typical", typical, f"a range that meets the domain, whose lo is {domain.lo!r}")
+    if not callable(domain.hi) and typical[0] > domain.hi:
+        _refuse(op, f"{where}.typical", typical, f"a range that meets the domain, whose hi is {domain.hi!r}")
 
 
 def _params(op: Op) -> dict[str, Any]:

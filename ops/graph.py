@@ -7,9 +7,7 @@ local variables: nodes carry none, and a branch that does not lead to the loss c
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import Any
 from weakref import ref
 
@@ -19,6 +17,7 @@ from gradspec.spec import Op
 from ops.errors import GraphConsumedError, GraphError, InputTypeError, ShapeMismatchError
 from ops.rules.broadcast import add, div, mul, neg, sub
 from ops.rules.linalg import matmul
+from ops.sweep import sweep
 
 
 class TensorNode:
@@ -46,7 +45,7 @@ class TensorNode:
         array([ 1., 10.])
     """
 
-    __slots__ = ("__weakref__", "_keeps_grad", "grad", "name", "needs_grad", "source", "value")
+    __slots__ = ("__weakref__", "grad", "keeps_grad", "name", "needs_grad", "source", "value")
     __array_ufunc__ = None  # makes `ndarray + node` ask the node instead of looping over the array's elements
 
     value: Any
@@ -61,7 +60,7 @@ class TensorNode:
         self.grad = None
         self.name = name
         self.needs_grad = needs_grad and self.value.dtype.kind in "fc"
-        self._keeps_grad = False
+        self.keeps_grad = False
 
     def __repr__(self) -> str:
         name = f"{self.name!r}, " if self.name else ""
@@ -106,13 +105,13 @@ class TensorNode:
         if self.source is None:
             gradients = {self: cotangent.copy()}
         else:
-            gradients = _sweep(self, self.source, cotangent, retain=retain_graph)
+            gradients = sweep(self, self.source, cotangent, retain=retain_graph)
         for node, gradient in gradients.items():
             node.grad = gradient if node.grad is None else np.asarray(node.grad + gradient)
 
     def retain_grad(self) -> TensorNode:
         """Let ``backward()`` fill ``grad`` of this tensor though an op made it; returns the tensor."""
-        self._keeps_grad = True
+        self.keeps_grad = True
         return self
 
     def zero_grad(self) -> None:
@@ -174,7 +173,7 @@ class OpNode:
         params: Its static keywords.
     """
 
-    __slots__ = ("_inputs", "_outputs", "_unused", "op", "params", "saved")
+    __slots__ = ("_inputs", "_outputs", "op", "params", "saved", "several")
 
     def __init__(self, op: Op, inputs: Any, params: Mapping[str, Any] | None = None) -> None:
         self.op = op
@@ -182,7 +181,9 @@ class OpNode:
         self.saved: Any = None
         self._inputs: tuple[TensorNode, ...] | None = tuple(inputs)
         self._outputs: tuple[ref[TensorNode], ...] = ()
-        self._unused: tuple[tuple[tuple[int, ...], np.dtype], ...] = ()  # of several outputs: what zeros look like
+        self.several: tuple[
+            tuple[tuple[int, ...], np.dtype], ...
+        ] = ()  # what zeros look like, if there are several outputs
 
     def __repr__(self) -> str:
         state = "consumed" if self._inputs is None else "run" if self._outputs else "not run"
@@ -207,6 +208,10 @@ class OpNode:
         """What the op made: nothing before it has run, None for a tensor that nobody holds any more."""
         return tuple([output() for output in self._outputs])
 
+    def consume(self) -> None:
+        """Drop the inputs and what forward saved, and with them all that nobody else holds."""
+        self._inputs = self.saved = None
+
     def run(self) -> Any:
         """Apply the op to the inputs' values.
 
@@ -228,7 +233,7 @@ class OpNode:
             return output
         outputs = tuple([_made(one, self, needs_grad=needs_grad and one.dtype.kind in "fc") for one in y])
         self._outputs = tuple(map(ref, outputs))
-        self._unused = tuple([(one.shape, one.dtype) for one in y])
+        self.several = tuple([(one.shape, one.dtype) for one in y])
         return outputs
 
 
@@ -240,7 +245,7 @@ def _made(value: Any, source: OpNode, *, needs_grad: bool) -> TensorNode:
     node.grad = None
     node.name = ""
     node.needs_grad = needs_grad
-    node._keeps_grad = False
+    node.keeps_grad = False
     return node
 
 
@@ -278,83 +283,3 @@ def _root_cotangent(root: TensorNode, y_bar: Any) -> np.ndarray:
     if cotangent.shape != value.shape:
         raise ShapeMismatchError("backward", "y_bar", f"has shape {cotangent.shape}", f"{value.shape}")
     return cotangent
-
-
-def _sweep(root: TensorNode, source: OpNode, y_bar: np.ndarray, *, retain: bool) -> dict[TensorNode, np.ndarray]:
-    """Call each op's vjp once all of its outputs have their cotangent; return the gradients to be kept.
-
-    A cotangent that a vjp returned may be shared (add returns y_bar itself, twice): it is never written to, and one
-    that outlives the sweep is copied.
-    """
-    uses = _count_uses(source)
-    cotangents: dict[TensorNode, Any] = {root: y_bar}
-    kept: dict[TensorNode, np.ndarray] = {}
-    ready = [source]
-    while ready:
-        op_node = ready.pop()
-        inputs = op_node.inputs
-        for x, x_bar in zip(inputs, _pull(op_node, cotangents, kept), strict=True):
-            if not x.needs_grad:
-                continue
-            if x_bar is None or x_bar.shape != x.value.shape:
-                raise _bad_cotangent(op_node, inputs, x, x_bar)
-            if x.source is None:
-                if x in kept:
-                    kept[x] += x_bar
-                else:
-                    kept[x] = np.array(x_bar)
-                continue
-            before = cotangents.get(x)
-            cotangents[x] = x_bar if before is None else before + x_bar
-            uses[x.source] -= 1
-            if not uses[x.source]:
-                ready.append(x.source)
-        if not retain:
-            op_node._inputs = op_node.saved = None
-    return kept
-
-
-def _count_uses(root: OpNode) -> dict[OpNode, int]:
-    """Count how often the outputs of each op node are used on the way to *root*."""
-    uses = {root: 0}
-    stack = [root]
-    while stack:
-        for x in stack.pop().inputs:
-            source = x.source
-            if source is not None and x.needs_grad:
-                if source in uses:
-                    uses[source] += 1
-                else:
-                    uses[source] = 1
-                    stack.append(source)
-    return uses
-
-
-def _pull(op_node: OpNode, cotangents: dict[TensorNode, Any], kept: dict[TensorNode, np.ndarray]) -> tuple[Any, ...]:
-    """Take the cotangents of the op's outputs and return those of its inputs."""
-    y_bars: list[Any] = []
-    for position, output in enumerate(op_node.outputs):
-        y_bar = None if output is None else cotangents.pop(output, None)
-        if output is not None and y_bar is not None and output._keeps_grad:
-            kept[output] = np.array(y_bar)
-        if y_bar is None:  # an unused one of several outputs
-            shape, dtype = op_node._unused[position]
-            y_bar = np.zeros(shape, dtype) if dtype.kind in "fc" else None
-        y_bars.append(y_bar)
-    arrived = tuple(y_bars) if op_node._unused else y_bars[0]
-    vjp = op_node.op.vjp
-    if _takes_needs(vjp):
-        return vjp(op_node.saved, arrived, needs=tuple([x.needs_grad for x in op_node.inputs]))
-    return vjp(op_node.saved, arrived)
-
-
-@lru_cache(maxsize=1024)
-def _takes_needs(vjp: Callable[..., Any]) -> bool:
-    return "needs" in inspect.signature(vjp).parameters
-
-
-def _bad_cotangent(op_node: OpNode, inputs: tuple[TensorNode, ...], x: TensorNode, x_bar: Any) -> GraphError:
-    position = next(i for i, one in enumerate(inputs) if one is x)
-    name = list(op_node.op.inputs)[position]
-    got = "no cotangent" if x_bar is None else f"a cotangent of shape {x_bar.shape}"
-    return GraphError(f"{op_node.op.name}: its vjp gave {got} for input {name!r}; needed: shape {x.value.shape}")

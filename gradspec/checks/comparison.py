@@ -69,7 +69,7 @@ def wrong_cotangent(trial: Trial, evidence: Evidence, name: str, wrong: np.ndarr
     x_bar = np.asarray(trial.x_bar[position], dtype=np.float64)
     judgement = evidence.judge(trial.flat_cotangents(trial.x_bar))
     headline = f"vjp is wrong for input {name!r}"
-    measured = _every_entry(trial, evidence, name, judgement, wrong)
+    measured = _every_entry(trial, evidence, name, wrong)
     if measured is None:
         return _along_direction(evidence, judgement, name, wrong, oracle, headline)
     entries, want, bar, different = measured
@@ -102,7 +102,7 @@ def wrong_cotangent(trial: Trial, evidence: Evidence, name: str, wrong: np.ndarr
 
 
 def _every_entry(
-    trial: Trial, evidence: Evidence, name: str, judgement: Judgement, wrong: np.ndarray
+    trial: Trial, evidence: Evidence, name: str, wrong: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:
     """Flat positions within the input, what they should be, the bars and which differ; None if no entry stands out."""
     where = trial.slices[name]
@@ -161,6 +161,3 @@ def _along_direction(
         ),
         discrepancy=float(judgement.discrepancy[p]),
     )
-
-
-

@@ -22,7 +22,9 @@ def contract(trial: Trial, evidence: Evidence) -> list[Outcome]:
     except CallFailedError as error:
         breach = Mismatch(headline=f"{error.what} {error.problem}", kind=f"{error.what} call")
     entries = 0 if breach else sum(x.size for x in trial.inputs)
-    return [Outcome(entries=entries, comparisons=1, conclusive=1, discrepancy=np.inf if breach else 0.0, mismatch=breach)]
+    return [
+        Outcome(entries=entries, comparisons=1, conclusive=1, discrepancy=np.inf if breach else 0.0, mismatch=breach)
+    ]
 
 
 def _breaches(trial: Trial, evidence: Evidence) -> Iterator[Mismatch]:
@@ -69,7 +71,9 @@ def _vjp_mutation(trial: Trial) -> Iterator[Mismatch]:
     trial.vjp(saved, y_bar)
     for bar, before in zip(y_bar, trial.y_bar, strict=True):
         if bar is not None and before is not None and not _same(bar, before):
-            yield Mismatch(headline="vjp writes into y_bar", kind="writes y_bar", lines=(_first_change("y", before, bar),))
+            yield Mismatch(
+                headline="vjp writes into y_bar", kind="writes y_bar", lines=(_first_change("y", before, bar),)
+            )
     for name, x, before in zip(trial.op.inputs, given, trial.inputs, strict=True):
         if not _same(x, before):
             yield Mismatch(
@@ -160,9 +164,7 @@ def _elsewhere(trial: Trial) -> list[np.ndarray]:
     return [x.copy() for x in trial.transformed(drawn, trial.case.dtype)]
 
 
-def _differs(
-    trial: Trial, before: Sequence[Any], after: Sequence[Any], headline: str, kind: str
-) -> Iterator[Mismatch]:
+def _differs(trial: Trial, before: Sequence[Any], after: Sequence[Any], headline: str, kind: str) -> Iterator[Mismatch]:
     for name, a, b in zip(trial.op.inputs, before, after, strict=True):
         if a is not None and b is not None and not _same(a, b):
             yield Mismatch(

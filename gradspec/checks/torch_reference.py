@@ -53,7 +53,7 @@ def _value_terms(trial: Trial, evidence: Evidence) -> np.ndarray:
     saturated = np.minimum(evidence.elsewhere[0], np.abs(trial.point).max(initial=0.0))
     terms = np.abs(trial.y64) + saturated
     if single.sum() < trial.point.size:
-        return terms + terms.max(initial=0.0)
+        return np.asarray(terms + terms.max(initial=0.0))
     directions, estimate = evidence.directions, evidence.estimate
     slopes = np.nan_to_num(np.abs(estimate.value[single]), nan=0.0, posinf=0.0) / directions.scale[single, None]
     size = np.abs(trial.point[directions.entries[single]])
@@ -66,7 +66,9 @@ def _values(trial: Trial, y: np.ndarray, want: np.ndarray, noise: np.ndarray, te
     with np.errstate(all="ignore"):
         bar = ROUNDING * (EPS[dtype] * terms + tiny) + NOISE * noise
         difference = np.abs(y.astype(np.float64) - want)
-        conclusive = np.isfinite(want) & (bar <= CONCLUSIVE[dtype] * np.where(want == 0, 1.0, terms + tiny / EPS[dtype]))
+        conclusive = np.isfinite(want) & (
+            bar <= CONCLUSIVE[dtype] * np.where(want == 0, 1.0, terms + tiny / EPS[dtype])
+        )
         wrong = conclusive & ~(difference <= bar)
         relative = np.where(conclusive & (want != 0), bar / np.abs(want), np.inf)
         ratio = np.where(conclusive & (difference > 0), difference / bar, 0.0)
@@ -162,9 +164,7 @@ def _adjudicated(
     return confirmed, against.wrong & ~confirmed
 
 
-def _described(
-    trial: Trial, evidence: Evidence, name: str, wrong: np.ndarray, reference: np.ndarray
-) -> Mismatch:
+def _described(trial: Trial, evidence: Evidence, name: str, wrong: np.ndarray, reference: np.ndarray) -> Mismatch:
     found = wrong_cotangent(trial, evidence, name, wrong, "torch")
     if found.want is None or found.got is None or found.wrong is None:
         return found

@@ -56,16 +56,17 @@ def test_as_torch(make: Any, options: dict[str, Any]) -> None:
 @each
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_in_place(make: Any, options: dict[str, Any], dtype: Any) -> None:
-    """The arrays stay the same objects of the same dtype; gradients and earlier states are not written to."""
+    """The arrays stay the same objects of the same dtype; gradients are not written to."""
     params = parameters(dtype)
     arrays = [p.value for p in params]
     optimizer = make(params, **options)
+    gradients = []
     for step in range(3):
         give_gradients(params, step)
-        gradients = [None if p.grad is None else p.grad.copy() for p in params]
+        gradients += [(p.grad, p.grad.copy()) for p in params if p.grad is not None]
         optimizer.step()
-        for gradient, p in zip(gradients, params, strict=True):
-            np.testing.assert_array_equal(gradient, p.grad)
+    for gradient, copy in gradients:
+        np.testing.assert_array_equal(copy, gradient)
     assert all(array is p.value for array, p in zip(arrays, params, strict=True))
     assert {np.dtype(dtype)} == {array.dtype for array in arrays}
 
@@ -88,6 +89,33 @@ def test_resume(make: Any, options: dict[str, Any]) -> None:
             optimizer.step()
     for p, q in zip(straight, stopped, strict=True):
         np.testing.assert_array_equal(p.value, q.value)
+
+
+@each
+def test_state_is_a_copy(make: Any, options: dict[str, Any]) -> None:
+    """Steps after a state was taken do not change it."""
+    params = parameters()
+    optimizer = make(params, **options)
+    give_gradients(params, 0)
+    optimizer.step()
+    state = optimizer.state()
+    before = {name: array.copy() for name, array in state.items()}
+    give_gradients(params, 1)
+    optimizer.step()
+    for name, array in state.items():
+        np.testing.assert_array_equal(before[name], array)
+
+
+@pytest.mark.parametrize("make", [SGD, Adam])
+def test_numpy_numbers(make: Any) -> None:
+    """A learning rate from a NumPy grid gives the same bits as Python's number, in float32."""
+    ends = []
+    for lr in (0.1, np.float64(0.1)):
+        p = TensorNode(np.zeros(1000, np.float32))  # from 0, every bit of the step shows
+        p.grad = np.linspace(1, 2, 1000, dtype=np.float32)
+        make([p], lr=lr).step()
+        ends.append(p.value)
+    np.testing.assert_array_equal(*ends)
 
 
 @pytest.mark.parametrize(

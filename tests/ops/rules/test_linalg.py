@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+import gradspec
 import ops
+from gradspec.spec import real
 
 MATMUL = [
     ((2, 3), (3, 4)),
@@ -68,6 +70,26 @@ def test_linear_needs(needs: tuple[bool, ...], rng: np.random.Generator) -> None
     """A mask leaves out what is not needed."""
     _, saved = ops.linear.forward(rng.standard_normal((2, 3)), rng.standard_normal((3, 4)), rng.standard_normal(4))
     assert needs == tuple(c is not None for c in ops.linear.vjp(saved, np.ones((2, 4)), needs=needs))
+
+
+@pytest.mark.parametrize(
+    ("x", "w"),
+    [
+        ("f", "f"),
+        ("n f", "f"),
+        ("b n f", "f"),
+        ("f", "f m"),
+        ("b n f", "f m"),
+        ("f", "b f m"),
+        ("n f", "b f m"),
+        ("b n f", "1 f m"),
+        ("1 n f", "b f m"),
+    ],
+)
+def test_matmul_is_verified_with_its_other_shapes(x: str, w: str) -> None:
+    """The rule passes gradspec's own checks with vectors and with leading axes that broadcast."""
+    report = gradspec.verify(ops.matmul.replace(inputs={"x": real(x), "w": real(w)}, sizes={}), examples=30)
+    assert gradspec.Verdict.PASS == report.verdict, str(report)
 
 
 def test_study_row_r3() -> None:

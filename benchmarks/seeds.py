@@ -1,0 +1,134 @@
+"""Many seeds of ``verify`` on every op: the promise "never cries wolf", measured.
+
+Resumable: seeds already in the record are not run again, as long as the code that judges and the ops are the same.
+
+    python -m benchmarks.seeds --seeds 200 --workers 2
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import gradspec
+from ops import OPS
+
+ROOT = Path(__file__).resolve().parent.parent
+RECORD = ROOT / "docs" / "records" / "seeds.json"
+CHUNK = 10  # seeds per task: what an interruption can lose
+JUDGING = ("gradspec/checks/*.py", "gradspec/oracles/*.py", "ops/rules/*.py") + tuple(
+    f"gradspec/{name}.py" for name in ("directions", "domains", "engine", "evidence", "layouts", "trial", "values")
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what is missing, keep the record; returns 1 if any verdict is FAIL."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.seeds", description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=200, help="seeds per op (default 200)")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)")
+    parser.add_argument("--record", type=Path, default=RECORD, help="the record (default docs/records/seeds.json)")
+    options = parser.parse_args(arguments)
+    record = _load(options.record)
+    tasks = [
+        (op.name, start, min(start + CHUNK, options.seeds))
+        for op in OPS
+        for start in range(record["ops"].get(op.name, {}).get("seeds", 0), options.seeds, CHUNK)
+    ]
+    print(f"{len(OPS)} ops, {options.seeds} seeds each: {len(tasks)} tasks to run", flush=True)
+    parts: dict[str, dict[int, dict[str, Any]]] = {}
+    with ProcessPoolExecutor(options.workers) as pool:
+        for done, future in enumerate(as_completed([pool.submit(_run, *task) for task in tasks]), start=1):
+            name, start, part = future.result()
+            parts.setdefault(name, {})[start] = part
+            _absorb(record, name, parts[name])
+            _save(record, options.record)
+            if part["fail"] or done % len(OPS) == 0 or done == len(tasks):
+                print(f"{done}/{len(tasks)}  {name} from seed {start}: {part['fail'] or 'no FAIL'}", flush=True)
+    return _summary(record)
+
+
+def _run(name: str, start: int, stop: int) -> tuple[str, int, dict[str, Any]]:
+    op = next(op for op in OPS if op.name == name)
+    part: dict[str, Any] = {"seeds": stop - start, "fail": [], "inconclusive": [], "compared": 0, "seconds": 0.0}
+    for seed in range(start, stop):
+        report = gradspec.verify(op, seed=seed)
+        part["compared"] += report.compared
+        part["seconds"] += report.seconds
+        if report.verdict is gradspec.Verdict.FAIL:
+            part["fail"].append({"seed": seed, "message": report.failures[0].message})
+        elif report.verdict is gradspec.Verdict.INCONCLUSIVE:
+            reasons = [f"{check.name}: {check.reason}" for check in report.checks if check.verdict == "INCONCLUSIVE"]
+            part["inconclusive"].append({"seed": seed, "reasons": reasons})
+    return name, start, part
+
+
+def _absorb(record: dict[str, Any], name: str, parts: dict[int, dict[str, Any]]) -> None:
+    """Add the parts that continue the record without a gap."""
+    entry = record["ops"].setdefault(
+        name, {"seeds": 0, "fail": [], "inconclusive": [], "compared": 0, "seconds": 0.0}
+    )
+    while entry["seeds"] in parts:
+        for key, value in parts.pop(entry["seeds"]).items():
+            entry[key] = round(entry[key] + value, 3) if key == "seconds" else entry[key] + value
+
+
+def _load(path: Path) -> dict[str, Any]:
+    fresh = {"code": _fingerprint(), "ops": {}}
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return fresh
+    except ValueError as error:
+        sys.exit(f"{path}: not a record ({error}); move it away to start anew")
+    return record if record.get("code") == fresh["code"] else fresh
+
+
+def _save(record: dict[str, Any], path: Path) -> None:
+    record["date"] = time.strftime("%Y-%m-%d", time.gmtime())
+    record["environment"] = {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "gradspec": gradspec.__version__,
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def _fingerprint() -> str:
+    """A hash of everything that decides a verdict."""
+    digest = hashlib.sha256()
+    for pattern in JUDGING:
+        for path in sorted(ROOT.glob(pattern)):
+            digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _summary(record: dict[str, Any]) -> int:
+    ops = record["ops"]
+    runs = sum(entry["seeds"] for entry in ops.values())
+    fails = sum(len(entry["fail"]) for entry in ops.values())
+    unsure = sum(len(entry["inconclusive"]) for entry in ops.values())
+    print(f"{runs} runs on {len(ops)} ops: {fails} FAIL, {unsure} INCONCLUSIVE")
+    for name, entry in ops.items():
+        if entry["fail"] or entry["inconclusive"]:
+            print(f"  {name}: {len(entry['fail'])} FAIL, {len(entry['inconclusive'])} INCONCLUSIVE")
+    return 1 if fails else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,232 @@
+"""The ``gradspec`` command: list, check, replay. Exit codes: 0 PASS, 1 FAIL, 2 usage or declaration, 3 INCONCLUSIVE."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gradspec import __version__
+from gradspec.errors import GradspecError, TargetError
+from gradspec.results import Report, Verdict
+from gradspec.spec import Op
+
+FAILURES = Path(".gradspec") / "failures"
+EXIT = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.INCONCLUSIVE: 3}
+USAGE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        code: int = options.run(options)
+    except GradspecError as error:
+        print(f"gradspec: {error}", file=sys.stderr)
+        return USAGE
+    except KeyboardInterrupt:
+        print("gradspec: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `gradspec list | head`
+        sys.stderr.close()
+        return 0
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gradspec",
+        description="Finds what is wrong with a backward formula, and says why.",
+        epilog="Exit codes: 0 PASS, 1 FAIL, 2 usage or declaration error, 3 INCONCLUSIVE.",
+    )
+    parser.add_argument("--version", action="version", version=f"gradspec {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    listing = commands.add_parser("list", help="list the ops, their inputs and params")
+    _add_ops(listing)
+    listing.add_argument("--json", action="store_true", help="as JSON")
+    listing.set_defaults(run=_list)
+
+    check = commands.add_parser("check", help="verify ops and explain what is wrong")
+    check.add_argument(
+        "targets", nargs="*", metavar="OP | MODULE:ATTR | FILE.py", help="what to verify; every op by default"
+    )
+    _add_ops(check)
+    check.add_argument("--seed", type=_whole, default=0, metavar="N", help="seed of every draw (default 0)")
+    check.add_argument("--examples", type=_positive, default=100, metavar="N", help="cases per op (default 100)")
+    check.add_argument("--check", action="append", dest="checks", metavar="CHECK", help="only this check; repeatable")
+    check.add_argument("--max-seconds", type=_seconds, metavar="S", help="stop drawing after S seconds per op")
+    check.add_argument("--json", type=Path, metavar="FILE", help="write the reports as JSON ('-' for the terminal)")
+    check.add_argument("-q", "--quiet", action="store_true", help="one line per op, and failures")
+    check.set_defaults(run=_check)
+
+    replay = commands.add_parser("replay", help="run a saved counterexample again")
+    replay.add_argument("file", type=Path, metavar="FILE.npz", help="as the last line of a failure text names it")
+    replay.add_argument("--target", metavar="MODULE:ATTR | FILE.py", help="where the op is, if it has moved")
+    replay.set_defaults(run=_replay)
+    return parser
+
+
+def _add_ops(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--ops", default="ops", metavar="MODULE[:ATTR]", help="where ops are looked up (default ops:OPS)"
+    )
+
+
+def _list(options: argparse.Namespace) -> int:
+    from gradspec.targets import collection
+
+    ops = collection(options.ops)
+    if options.json:
+        print(json.dumps([_described(op) for op in ops], indent=2))
+        return 0
+    width = max(len(op.name) for op in ops)
+    for op in ops:
+        inputs = ", ".join(f"{name} ({domain.shape})" for name, domain in op.inputs.items())
+        params = "".join(f"; {name}" for name in op.params)
+        print(f"{op.name:<{width}}  {inputs}{params}")
+    return 0
+
+
+def _described(op: Op) -> dict[str, Any]:
+    return {
+        "name": op.name,
+        "inputs": {name: domain.shape for name, domain in op.inputs.items()},
+        "params": {
+            name: "a function of the sizes" if callable(values) else [repr(value) for value in values]
+            for name, values in op.params.items()
+        },
+        "dtypes": list(op.dtypes),
+        "formula": op.formula,
+        "vjp_formula": op.vjp_formula,
+        "source": op.source,
+    }
+
+
+def _check(options: argparse.Namespace) -> int:
+    from gradspec.engine import selected, verify
+    from gradspec.targets import collection, find
+
+    selected(options.checks)  # an unknown name is said before any work is done
+    found = [find(target, options.ops) for target in options.targets] or [(collection(options.ops), options.ops)]
+    reports = []
+    quiet = options.quiet or str(options.json) == "-"
+    for ops, where in found:
+        for op in ops:
+            report = verify(
+                op,
+                seed=options.seed,
+                examples=options.examples,
+                checks=options.checks,
+                max_seconds=options.max_seconds,
+            )
+            reports.append(report := _kept(report, where))
+            if str(options.json) != "-":
+                _show(report, quiet=quiet)
+    if options.json is not None:
+        _write_json(reports, options.json)
+    verdicts = {report.verdict for report in reports}
+    worst = next(v for v in (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS) if v in verdicts)
+    if len(reports) > 1 and str(options.json) != "-":
+        counts = ", ".join(
+            f"{sum(r.verdict is v for r in reports)} {v}" for v in (Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE)
+        )
+        print(f"\n{len(reports)} ops: {counts}")
+    return EXIT[worst]
+
+
+def _show(report: Report, *, quiet: bool) -> None:
+    text = str(report)
+    if quiet:
+        text = "\n\n".join([text.partition("\n")[0], *(check.message for check in report.failures)])
+    print(text, flush=True)
+
+
+def _kept(report: Report, where: str) -> Report:
+    """Save the counterexamples, and let each message end with the command that replays its own."""
+    from gradspec.reporting.text import replay_line
+
+    checks = []
+    for check in report.checks:
+        kept = check
+        if check.counterexample is not None:
+            try:
+                saved = replace(check.counterexample, target=where).save(FAILURES)
+                kept = replace(check, counterexample=saved, message=replay_line(check.message, saved.path))
+            except OSError as error:
+                print(f"gradspec: {FAILURES}: counterexample not saved: {error.strerror}", file=sys.stderr)
+        checks.append(kept)
+    return replace(report, checks=tuple(checks))
+
+
+def _write_json(reports: list[Report], path: Path) -> None:
+    text = json.dumps([report.to_dict() for report in reports], indent=2)
+    if str(path) == "-":
+        print(text)
+        return
+    try:
+        path.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise TargetError(f"--json {path}: cannot be written: {error.strerror}") from None
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from gradspec.checks import CHECKS
+    from gradspec.counterexample import load, load_meta
+    from gradspec.layouts import Space
+    from gradspec.reporting.text import failure_text
+    from gradspec.shrink import failure
+    from gradspec.targets import by_name, collection
+
+    meta = load_meta(options.file)
+    where = options.target or meta["target"] or "ops"
+    op = by_name(meta["op"], collection(where), where)
+    counterexample = load(options.file, op)
+    check = next((check for check in CHECKS if check.name == counterexample.check), None)
+    if check is None:
+        raise TargetError(f"{options.file}: got the check {counterexample.check!r}, which no longer exists")
+    reason = check.skip(op)
+    if reason:
+        raise TargetError(f"{options.file}: {check.name} cannot run: {reason}")
+    with np.errstate(all="ignore"):
+        mismatch = failure(Space(op), counterexample.case, check)
+    if mismatch is None:
+        print(f"{op.name}: passes now: {check.name} finds nothing wrong at {counterexample}")
+        return 0
+    command = f"gradspec replay {options.file}"
+    print(failure_text(op, check.name, mismatch, guess="", smallest=str(counterexample), replay=command))
+    return EXIT[Verdict.FAIL]
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"got {text!r}; allowed: a whole number")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    number = _whole(text)
+    if number == 0:
+        raise argparse.ArgumentTypeError("got 0; allowed: a whole number from 1 on")
+    return number
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not seconds > 0:
+        raise argparse.ArgumentTypeError(f"got {text!r}; allowed: a number of seconds above 0")
+    return seconds
+
+
+if __name__ == "__main__":
+    sys.exit(main())

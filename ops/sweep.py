@@ -1,0 +1,95 @@
+"""The reverse sweep over a graph. Its state lives in local variables; nodes carry none."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ops.errors import GraphError
+
+if TYPE_CHECKING:
+    from ops.graph import OpNode, TensorNode
+
+
+def sweep(root: TensorNode, source: OpNode, y_bar: np.ndarray, *, retain: bool) -> dict[TensorNode, np.ndarray]:
+    """Call each op's vjp once all of its outputs have their cotangent; return the gradients to be kept.
+
+    A cotangent that a vjp returned may be shared (add returns y_bar itself, twice): it is never written to, and one
+    that outlives the sweep is copied.
+    """
+    uses = _count_uses(source)
+    cotangents: dict[TensorNode, Any] = {root: y_bar}
+    kept: dict[TensorNode, np.ndarray] = {}
+    ready = [source]
+    while ready:
+        op_node = ready.pop()
+        inputs = op_node.inputs
+        for x, x_bar in zip(inputs, _pull(op_node, cotangents, kept), strict=True):
+            if not x.needs_grad:
+                continue
+            if x_bar is None or x_bar.shape != x.value.shape:
+                raise _bad_cotangent(op_node, inputs, x, x_bar)
+            if x.source is None:
+                if x in kept:
+                    kept[x] += x_bar
+                else:
+                    kept[x] = np.array(x_bar)
+                continue
+            before = cotangents.get(x)
+            cotangents[x] = x_bar if before is None else before + x_bar
+            uses[x.source] -= 1
+            if not uses[x.source]:
+                ready.append(x.source)
+        if not retain:
+            op_node.consume()
+    return kept
+
+
+def _count_uses(root: OpNode) -> dict[OpNode, int]:
+    """Count how often the outputs of each op node are used on the way to *root*."""
+    uses = {root: 0}
+    stack = [root]
+    while stack:
+        for x in stack.pop().inputs:
+            source = x.source
+            if source is not None and x.needs_grad:
+                if source in uses:
+                    uses[source] += 1
+                else:
+                    uses[source] = 1
+                    stack.append(source)
+    return uses
+
+
+def _pull(op_node: OpNode, cotangents: dict[TensorNode, Any], kept: dict[TensorNode, np.ndarray]) -> tuple[Any, ...]:
+    """Take the cotangents of the op's outputs and return those of its inputs."""
+    y_bars: list[Any] = []
+    for position, output in enumerate(op_node.outputs):
+        y_bar = None if output is None else cotangents.pop(output, None)
+        if output is not None and y_bar is not None and output.keeps_grad:
+            kept[output] = np.array(y_bar)
+        if y_bar is None:  # an unused one of several outputs
+            shape, dtype = op_node.several[position]
+            y_bar = np.zeros(shape, dtype) if dtype.kind in "fc" else None
+        y_bars.append(y_bar)
+    arrived = tuple(y_bars) if op_node.several else y_bars[0]
+    vjp = op_node.op.vjp
+    if _takes_needs(vjp):
+        return vjp(op_node.saved, arrived, needs=tuple([x.needs_grad for x in op_node.inputs]))
+    return vjp(op_node.saved, arrived)
+
+
+@lru_cache(maxsize=1024)
+def _takes_needs(vjp: Callable[..., Any]) -> bool:
+    return "needs" in inspect.signature(vjp).parameters
+
+
+def _bad_cotangent(op_node: OpNode, inputs: tuple[TensorNode, ...], x: TensorNode, x_bar: Any) -> GraphError:
+    position = next(i for i, one in enumerate(inputs) if one is x)
+    name = list(op_node.op.inputs)[position]
+    got = "no cotangent" if x_bar is None else f"a cotangent of shape {x_bar.shape}"
+    return GraphError(f"{op_node.op.name}: its vjp gave {got} for input {name!r}; needed: shape {x.value.shape}")
