@@ -207,6 +207,9 @@ class Op:
     def replace(self, **changes: Any) -> Op:
         """Return a copy with these fields changed, validated anew."""
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        if "inputs" in changes and "sizes" not in changes:  # sizes of symbols that are gone go with them
+            used = {symbol for domain in changes["inputs"].values() for symbol in domain.dims.symbols}
+            fields["sizes"] = {symbol: sizes for symbol, sizes in self.sizes.items() if symbol in used}
         return Op(**{**fields, **changes})
 
     @property

@@ -75,7 +75,7 @@ matmul = Op(
     forward=_matmul,
     vjp=_matmul_vjp,
     # The declaration knows no shape of which only the leading axes broadcast; vectors and unequal leading axes
-    # are verified by tests/ops/test_linalg.py, which declares this rule again with the other shapes.
+    # are verified by tests/ops/rules/test_linalg.py, which declares this rule again with the other shapes.
     inputs={"x": real("... n f"), "w": real("... f m")},
     torch=lambda x, w: x @ w,
     formula=r"y_{ij} = \sum_f x_{if} w_{fj}",

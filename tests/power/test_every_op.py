@@ -1,0 +1,48 @@
+"""Every op of the registry, with its rule broken on purpose: the generated tests must notice, for every input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradspec import Op, Verdict, verify
+from ops import OPS
+from tests.power.wrong import scaled
+
+EXAMPLES = 20  # a short run has to be enough for these
+MUTANTS: dict[str, tuple[Callable[[np.ndarray], Any], str]] = {
+    "sign": (np.negative, "vjp_finite_difference"),
+    "factor": (scaled(1.000001), "vjp_finite_difference"),
+    "zero": (np.zeros_like, "vjp_finite_difference"),
+    "float64": (np.float64, "contract"),
+}
+
+
+def _mutants() -> Iterator[Any]:
+    for op in OPS:
+        for position, (name, domain) in enumerate(op.inputs.items()):
+            if domain.differentiable:
+                for mutant in MUTANTS:
+                    yield pytest.param(op, position, mutant, id=f"{op.name}-{name}-{mutant}")
+
+
+def _mutated(op: Op, position: int, change: Callable[[np.ndarray], Any]) -> Op:
+    def wrong_vjp(saved: Any, y_bar: Any) -> tuple[Any, ...]:
+        cotangents = list(op.vjp(saved, y_bar))
+        cotangents[position] = change(np.asarray(cotangents[position]))
+        return tuple(cotangents)
+
+    return op.replace(vjp=wrong_vjp)
+
+
+@pytest.mark.parametrize(("op", "position", "mutant"), [*_mutants()])
+def test_a_mutant_is_killed(op: Op, position: int, mutant: str) -> None:
+    """A mutant of one input's cotangent fails the check that should see it, within a short run."""
+    change, check = MUTANTS[mutant]
+
+    report = verify(_mutated(op, position, change), examples=EXAMPLES, checks=[check])
+
+    assert Verdict.FAIL is report.verdict, str(report)
