@@ -7,7 +7,7 @@ rounding of this rule (how far its answer moves when its inputs move by ulps), w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -33,6 +33,8 @@ NOISE = 16.0  # times the measured rounding of the rule
 JUMP = 2.0**10  # ulps; a larger answer to one ulp that does not grow with the ulps is a branch, not rounding
 CONCLUSIVE = {"float64": 1e-6, "float32": 1e-3}  # a bar above this share of the terms says nothing
 SHARP = 1e-8  # relative error below which an estimate needs no second try
+SHARP_ENOUGH = 1e-3  # an oracle's error above this share of its own answer says nothing
+NEARBY = 16  # points around a tie at which the derivative is sampled
 CAP32 = 4096.0  # float32: rounding beyond this many ulps of the terms is not excused by conditioning
 
 
@@ -144,9 +146,13 @@ class Evidence:
 
     @cached_property
     def forward_noise(self) -> np.ndarray:
-        """(m,) how far the outputs move when the inputs move by an ulp."""
-        moved = [np.abs(y - self.trial.y64) for y, _ in self.trial.jittered[:2]]
-        return np.asarray(np.nan_to_num(np.max(moved, axis=0), nan=0.0, posinf=0.0))
+        """(m,) how far the outputs move when the inputs move by an ulp; 0 where that is no rounding but a cliff.
+
+        log1p one ulp from -1 would otherwise blur every other entry.
+        """
+        moved = np.max([np.abs(y - self.trial.y64) for y, _ in self.trial.jittered[:2]], axis=0)
+        size = np.fmax(self.elsewhere[0], np.abs(self.trial.point).max(initial=0.0))
+        return np.where(moved <= JUMP * EPS["float64"] * size, moved, 0.0)
 
     def claims(self, cotangent: np.ndarray, directions: Directions) -> np.ndarray:
         """What a cotangent (n',) says of each direction (p,)."""
@@ -162,8 +168,11 @@ class Evidence:
             want = np.where(matters, self.trial.v * estimate.value, 0.0).sum(axis=1)
             error = np.where(matters, size * estimate.error, 0.0).sum(axis=1)
             width = np.where(matters, size * estimate.width, 0.0).sum(axis=1)
-            exists = ~(estimate.diverges & matters).any(axis=1)
-            return self._judgement(cotangent, directions, want, ORACLE * error, width, exists)
+            exists = np.asarray(~estimate.diverges.any(axis=1))
+            # At an edge of the domain a slope that no step resolves may have no limit: log1p next to -1.
+            exists &= directions.both | (error <= SHARP_ENOUGH * np.fmax(np.abs(want), self._value_terms(directions)))
+            judgement = self._judgement(cotangent, directions, want, ORACLE * error, width, exists)
+        return self._at_ties(judgement, directions) if judgement.wrong.any() else judgement
 
     def judge_against(self, cotangent: np.ndarray, reference: np.ndarray) -> Judgement:
         """Hold a cotangent (n',) against another one that is exact up to rounding."""
@@ -193,8 +202,14 @@ class Evidence:
         # Where the derivative is 0 nothing is relative to it: a wrong rule would show at the size of y_bar.
         unit = np.where(want == 0, np.abs(self.trial.v).sum() * directions.scale, 0.0)
         limit = CONCLUSIVE[dtype] * np.fmax(np.fmax(terms, np.abs(want)), unit)
+        # A wild claim enlarges the terms; the oracle has to be sharp against what it says itself, too.
+        known &= error <= SHARP_ENOUGH * np.fmax(np.fmax(self._value_terms(directions), np.abs(want)), unit)
         conclusive = known & (bar <= limit)
         wrong = conclusive & ~(np.abs(claim - want) <= bar + width)
+        if dtype == "float32" and wrong.any():
+            bar, undecided = self._excused_in_float32(directions, np.abs(claim - want) - width, bar, terms)
+            conclusive = conclusive & ~undecided
+            wrong = conclusive & ~(np.abs(claim - want) <= bar + width)
         return Judgement(claim, want, bar, width, terms, exists & np.isfinite(want), conclusive, wrong)
 
     def rounding(self, cotangent: np.ndarray, directions: Directions) -> tuple[np.ndarray, np.ndarray]:
@@ -202,12 +217,16 @@ class Evidence:
         trial = self.trial
         size = np.abs(trial.v)
         products = np.abs(np.where(directions.images != 0, directions.images * cotangent, 0.0)).sum(axis=1)
-        relative = np.abs(directions.moves) / np.maximum(np.abs(trial.point), 1.0)
-        values = float(size @ np.abs(trial.y64)) * relative.max(axis=1, initial=0.0)
-        terms = products + values
+        terms = products + self._value_terms(directions)
         spread = terms + self._row_terms(directions, size) + self._saturated_terms(directions, size)
         floor = ROUNDING * (EPS[trial.case.dtype] * spread + float(np.finfo(trial.case.dtype).tiny) * size.sum())
         return terms, floor
+
+    def _value_terms(self, directions: Directions) -> np.ndarray:
+        """(p,) Σ |v_j y_j|, as far as the direction moves the entries."""
+        trial = self.trial
+        relative = np.abs(directions.moves) / np.maximum(np.abs(trial.point), 1.0)
+        return np.asarray(float(np.abs(trial.v) @ np.abs(trial.y64)) * relative.max(axis=1, initial=0.0))
 
     def _row_terms(self, directions: Directions, size: np.ndarray) -> np.ndarray:
         """No entry is known better than its row and its column of the Jacobian: their largest terms."""
@@ -269,6 +288,63 @@ class Evidence:
             noise = np.minimum(noise, CAP32 * EPS["float32"] * terms)
         return noise
 
+    def _excused_in_float32(
+        self, directions: Directions, excess: np.ndarray, bar: np.ndarray, terms: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Bars (p,) that allow for what the reference itself loses in float32, and which comparisons say nothing.
+
+        The rule's own loss must not excuse it: E[x²] - m² would pass. Without a reference, what exceeds the bar for
+        rounding is a failure only beyond any conditioning, and undecided otherwise.
+        """
+        cap = (
+            CAP32
+            * EPS["float32"]
+            * (terms + np.abs(directions.moves).max(axis=1, initial=0.0) * np.abs(self.trial.v).sum())
+        )
+        lost = self.trial.lost_by_reference
+        if lost is None:
+            return bar, (excess > bar) & (excess <= np.maximum(cap, bar))
+        theirs = np.max([np.abs(self.claims(error, directions)) for error in lost], axis=0)
+        return bar + np.minimum(NOISE * np.nan_to_num(theirs, nan=0.0, posinf=0.0), cap), np.zeros(
+            bar.shape, dtype=bool
+        )
+
+    def _at_ties(self, judgement: Judgement, directions: Directions) -> Judgement:
+        """Accept, for entries that are equal to others, any derivative that occurs at generic points nearby.
+
+        Where an op is not regular (a median with ties) both one-sided slopes of an entry can be 0 while a valid
+        choice gives 1: Clarke's subdifferential is sampled instead. Directions that move all of a tie are not touched.
+        """
+        trial = self.trial
+        _, which, counts = np.unique(trial.point, return_inverse=True, return_counts=True)
+        tied = counts[which.reshape(-1)] > 1
+        uneven = _moves_ties_apart(directions.moves, which.reshape(-1), tied) & (directions.entries < 0)
+        judgement = replace(  # across a tie an irregular op has slopes that no choice of cotangent explains
+            judgement, conclusive=judgement.conclusive & ~(uneven & judgement.wrong), wrong=judgement.wrong & ~uneven
+        )
+        doubtful = [
+            p for p in np.flatnonzero(judgement.wrong) if directions.entries[p] >= 0 and tied[directions.entries[p]]
+        ]
+        if not doubtful or not np.isfinite(judgement.claim[doubtful]).all():
+            return judgement
+        low, high = judgement.want - judgement.width, judgement.want + judgement.width
+        for turn in range(min(int(counts.max()), NEARBY)):
+            moved = trial.moved(np.where(tied, _ranked(which.reshape(-1), turn), 0.0))
+            there, positions = Evidence(moved), directions.entries[doubtful]
+            single = single_entries(moved, positions, own_scale=False)
+            estimate = there._estimate(single)[1]
+            scale = directions.moves[doubtful, positions] / single.moves[np.arange(len(positions)), positions]
+            slopes = np.where(trial.v != 0, trial.v * estimate.value, 0.0).sum(axis=1) * scale
+            low[doubtful], high[doubtful] = np.fmin(low[doubtful], slopes), np.fmax(high[doubtful], slopes)
+        inside = (judgement.claim >= low - judgement.bar) & (judgement.claim <= high + judgement.bar)
+        accepted = np.zeros(len(directions), dtype=bool)
+        accepted[doubtful] = inside[doubtful]
+        return replace(
+            judgement,
+            width=np.where(accepted, np.abs(judgement.claim - judgement.want), judgement.width),
+            wrong=judgement.wrong & ~accepted,
+        )
+
     @cached_property
     def is_float32_sound(self) -> bool:
         """Whether forward in float32 agrees with forward in float64: where it does not, its vjp is not judged."""
@@ -278,6 +354,23 @@ class Evidence:
         largest = float(np.abs(trial.y64).max(initial=0.0))
         with np.errstate(all="ignore"):
             return bool((np.abs(given - trial.y64) <= NOISE * spread + ROUNDING * EPS["float32"] * largest).all())
+
+
+def _moves_ties_apart(moves: np.ndarray, groups: np.ndarray, tied: np.ndarray) -> np.ndarray:
+    """(p,) whether a direction moves equal entries by different amounts."""
+    apart = np.zeros(len(moves), dtype=bool)
+    for group in np.unique(groups[tied]):
+        apart |= np.ptp(moves[:, groups == group], axis=1) > 0
+    return apart
+
+
+def _ranked(groups: np.ndarray, turn: int) -> np.ndarray:
+    """Offsets in [-1, 1] that tell the members of each group apart; over the turns each takes each rank once."""
+    offsets = np.zeros(groups.shape)
+    for group in np.unique(groups):
+        members = np.flatnonzero(groups == group)
+        offsets[members] = np.roll(np.linspace(-1.0, 1.0, len(members)), turn)
+    return offsets
 
 
 def _is_inside(u: np.ndarray, domain: Interval) -> bool:

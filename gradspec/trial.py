@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from gradspec.domains import LARGE, SMALL, Case
 from gradspec.errors import DeclarationError
-from gradspec.oracles.torch_autograd import ReferenceFailedError, TorchAnswer, torch_autograd
+from gradspec.oracles.torch_autograd import ReferenceFailedError, TorchAnswer, available, torch_autograd
 from gradspec.spec import Op
 from gradspec.values import Interval, interval
 
@@ -282,11 +283,39 @@ class Trial:
         except ReferenceFailedError as error:
             return error
 
+    @cached_property
+    def lost_by_reference(self) -> list[np.ndarray] | None:
+        """What the reference's cotangents (n') lose in float32, at four points an ulp apart; None without one."""
+        if self.op.torch is None or not available():
+            return None
+        eps = EPS["float32"]
+        try:
+            return [self._lost(count * eps, seed) for seed, count in enumerate(JITTERS)]
+        except ReferenceFailedError:
+            return None
 
-def quietly(function: Callable[[], Any]) -> Any:
-    """Run *function* with NumPy's floating point warnings off: outside its domain an op may overflow."""
-    with np.errstate(all="ignore"):
-        return function()
+    def _lost(self, relative: float, seed: int) -> np.ndarray:
+        rng = np.random.default_rng((self.case.seed, 8, seed))
+        point = self.point * (1.0 + relative * _signs_by_value(self.point, rng))
+        drawn = [
+            domain.repaired(u.astype(np.float32)) if u.dtype.kind == "f" else u
+            for u, domain in zip(self.unflattened(point), self.domains, strict=True)
+        ]
+        answers = [
+            torch_autograd(self.op, self.transformed(drawn, dtype), self.case.params, self.y_bar64, dtype)
+            for dtype in ("float32", "float64")
+        ]
+        rough, exact = (self.flat_cotangents(answer.cotangents) for answer in answers)
+        return np.asarray(rough - exact)
+
+    def moved(self, shift: np.ndarray) -> Trial:
+        """The same case a little aside: *shift* (n,) in units of 2^-6 of each entry's scale, kept inside the domain."""
+        point = self.point + 2.0**-6 * np.maximum(np.abs(self.point), 1.0) * shift
+        drawn = tuple(
+            domain.repaired(u) if u.dtype.kind == "f" else u
+            for u, domain in zip(self.unflattened(point), self.domains, strict=True)
+        )
+        return Trial(self.op, replace(self.case, drawn=drawn, dtype="float64", y_bar=self.y_bar64))
 
 
 def _cotangent(y: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray | None:

@@ -75,9 +75,13 @@ def _judge(ahead: np.ndarray, middle: np.ndarray, behind: np.ndarray, noise: np.
     only_right = has_right & ~np.isfinite(behind[:, -1]) & right_settled
     only_left = has_left & ~np.isfinite(ahead[:, -1]) & left_settled
 
-    cases = [smooth, kink, only_right, only_left]
-    value = np.select(cases, [central, (right + left) / 2, right, left], default=np.nan)
-    error = np.select(cases, [central_error, right_error + left_error, right_error, left_error], default=np.inf)
+    # Where a higher derivative jumps (elu at 0) the sides are sharp and the central differences are not.
+    both_error = right_error + left_error + gap
+    by_sides = kink | (smooth & (both_error < central_error))
+    both_error = np.where(kink, right_error + left_error, both_error)
+    cases = [by_sides, smooth, only_right, only_left]
+    value = np.select(cases, [(right + left) / 2, central, right, left], default=np.nan)
+    error = np.select(cases, [both_error, central_error, right_error, left_error], default=np.inf)
     error = np.where(np.isfinite(value), error, np.inf)
     width = np.where(kink, gap / 2, 0.0)
     return Estimate(value, error, width, right_grows | left_grows, evaluations)

@@ -34,15 +34,20 @@ def available() -> bool:
 
 
 def torch_autograd(
-    op: Op, arrays: Sequence[np.ndarray], params: Mapping[str, Any], y_bar: Sequence[np.ndarray | None] | None
+    op: Op,
+    arrays: Sequence[np.ndarray],
+    params: Mapping[str, Any],
+    y_bar: Sequence[np.ndarray | None] | None,
+    dtype: str = "float64",
 ) -> TorchAnswer:
     """Evaluate and differentiate op's torch reference.
 
     Args:
         op: Has a torch reference.
-        arrays: The inputs; float ones are taken to float64.
+        arrays: The inputs; float ones are taken to *dtype*.
         params: The params, passed on by name.
         y_bar: One cotangent per output, None for integer ones; or None for the values alone.
+        dtype: "float64"; "float32" only to see how much the reference itself loses there.
 
     Raises:
         MissingDependencyError: torch is not installed.
@@ -54,7 +59,7 @@ def torch_autograd(
 
     tensors = []
     for x, domain in zip(arrays, op.inputs.values(), strict=True):
-        tensor = torch.from_numpy(np.array(x, dtype=np.int64 if domain.integer else np.float64, order="C", ndmin=0))
+        tensor = torch.from_numpy(np.array(x, dtype=np.int64 if domain.integer else dtype, order="C"))
         tensors.append(tensor.requires_grad_(domain.differentiable))
     wanted = [tensor for tensor in tensors if tensor.requires_grad]
     try:
@@ -64,7 +69,7 @@ def torch_autograd(
         if y_bar is None:
             return TorchAnswer(values, ())
         pairs = [
-            (output, torch.from_numpy(np.array(bar, dtype=np.float64)))
+            (output, torch.from_numpy(np.array(bar, dtype=dtype)))
             for output, bar in zip(outputs, y_bar, strict=True)
             if bar is not None and output.requires_grad
         ]

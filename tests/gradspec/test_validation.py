@@ -211,7 +211,7 @@ DRAWN: dict[str, tuple[Callable[[], Op], str, tuple[str, ...]]] = {
         ("no combination", "at least one"),
     ),
     "bounds leave nothing": (
-        x("n 2", lo=1.0, hi=lambda sizes: 0.0),
+        lambda: square(inputs={"x": real("n 2", lo=1.0, hi=lambda sizes: 0.0)}, sizes={"n": (1, 3)}),
         "sizes, params, where and bounds",
         ("no combination",),
     ),
