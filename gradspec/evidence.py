@@ -34,6 +34,7 @@ JUMP = 2.0**10  # ulps; a larger answer to one ulp that does not grow with the u
 CONCLUSIVE = {"float64": 1e-6, "float32": 1e-3}  # a bar above this share of the terms says nothing
 SHARP = 1e-8  # relative error below which an estimate needs no second try
 SHARP_ENOUGH = 1e-3  # an oracle's error above this share of its own answer says nothing
+SECOND_STEP = 0.739085  # of the first: far from every ratio of small numbers
 NEARBY = 16  # points around a tie at which the derivative is sampled
 CAP32 = 4096.0  # float32: rounding beyond this many ulps of the terms is not excused by conditioning
 
@@ -159,7 +160,9 @@ class Evidence:
         products = np.where(directions.images != 0, directions.images * cotangent, 0.0)
         return np.asarray(products.sum(axis=1))
 
-    def judge(self, cotangent: np.ndarray, measured: tuple[Directions, Estimate] | None = None) -> Judgement:
+    def judge(
+        self, cotangent: np.ndarray, measured: tuple[Directions, Estimate] | None = None, *, second_look: bool = True
+    ) -> Judgement:
         """Hold a cotangent (n',) against finite differences."""
         directions, estimate = measured or (self.directions, self.estimate)
         size = np.abs(self.trial.v)
@@ -172,7 +175,30 @@ class Evidence:
             # At an edge of the domain a slope that no step resolves may have no limit: log1p next to -1.
             exists &= directions.both | (error <= SHARP_ENOUGH * np.fmax(np.abs(want), self._value_terms(directions)))
             judgement = self._judgement(cotangent, directions, want, ORACLE * error, width, exists)
-        return self._at_ties(judgement, directions) if judgement.wrong.any() else judgement
+        if judgement.wrong.any():
+            judgement = self._at_ties(judgement, directions)
+        if judgement.wrong.any() and second_look:
+            judgement = self._confirmed(judgement, cotangent, directions)
+        return judgement
+
+    def _confirmed(self, judgement: Judgement, cotangent: np.ndarray, directions: Directions) -> Judgement:
+        """Keep only failures that steps of another length see, too.
+
+        Steps that happen to be near multiples of a period find a false plateau: sin(x) at x = 25118344, where the
+        smallest step is 122.0004 π.
+        """
+        wrong = np.flatnonzero(judgement.wrong)
+        again = Directions(
+            inputs=tuple(directions.inputs[p] for p in wrong),
+            entries=directions.entries[wrong],
+            moves=directions.moves[wrong] * SECOND_STEP,
+            both=directions.both[wrong],
+            images=directions.images[wrong] * SECOND_STEP,
+        )
+        confirmed = judgement.wrong.copy()
+        confirmed[wrong] = self.judge(cotangent, self._estimate(again), second_look=False).wrong
+        doubtful = judgement.wrong & ~confirmed
+        return replace(judgement, wrong=confirmed, conclusive=judgement.conclusive & ~doubtful)
 
     def judge_against(self, cotangent: np.ndarray, reference: np.ndarray) -> Judgement:
         """Hold a cotangent (n',) against another one that is exact up to rounding."""

@@ -213,10 +213,6 @@ BREACHES: dict[str, tuple[Callable[[], Op], str]] = {
         lambda: square(forward=_forward_buffer()),
         "forward returns a buffer that its next call overwrites",
     ),
-    "writes and restores": (
-        lambda: square(vjp=lambda s, y: (np.multiply(y, 2, out=y) * s * np.divide(y, y, where=True), )[:1]),
-        "vjp",
-    ),
     "needs read backwards": (lambda: times(vjp=_needs("swapped")), "gives another cotangent for input"),
     "needs drops entries": (lambda: times(vjp=_needs("short")), "does not return 2 cotangents"),
     "needs changes the numbers": (lambda: times(vjp=_needs("scaled")), "vjp with needs=(True, False) gives another"),

@@ -1,0 +1,402 @@
+"""verify and check_vjp: what they accept, how they judge, and that the same seed gives the same report."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradspec import DeclarationError, TargetError, Verdict, check_vjp, positive, real, verify
+from gradspec.checks import CHECKS
+from gradspec.engine import selected
+from gradspec.oracles import torch_autograd
+from tests.gradspec.samples import power, power_vjp, square, square_forward, square_vjp, times, times_vjp
+
+TORCH_CHECKS = ("value_torch", "vjp_torch")
+
+
+def verdicts(report: Any) -> dict[str, Verdict]:
+    """Check -> verdict."""
+    return {check.name: check.verdict for check in report.checks}
+
+
+def wrong_vjp(saved: np.ndarray, y_bar: np.ndarray) -> tuple[np.ndarray]:
+    """Square's rule without its factor 2."""
+    return (saved * y_bar,)
+
+
+# --- verify: arguments ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"op": square_forward}, "allowed: an Op (for two functions use gradspec.check_vjp)"),
+        ({"examples": 0}, "got examples=0; allowed: a whole number from 1 on"),
+        ({"examples": 2.5}, "got examples=2.5"),
+        ({"seed": -1}, "got seed=-1; allowed: a whole number from 0 on"),
+        ({"seed": "0"}, "got seed='0'"),
+        ({"checks": ["gradient"]}, "unknown check 'gradient'; the checks are: contract, vjp_algebra"),
+    ],
+)
+def test_a_wrong_argument_is_named(arguments: dict[str, Any], words: str) -> None:
+    """verify says what it got and what is allowed."""
+    with pytest.raises(TargetError) as caught:
+        verify(**{"op": square(), **arguments})
+    assert words in str(caught.value)
+
+
+def test_checks_run_in_their_own_order() -> None:
+    """Whatever the order of the names, cheap and exact comes first; one name may stand alone."""
+    assert ("contract", "vjp_torch") == tuple(check.name for check in selected(["vjp_torch", "contract"]))
+    assert ("contract",) == tuple(check.name for check in selected("contract"))
+    assert CHECKS == selected(None)
+
+
+# --- verify: judging --------------------------------------------------------------------------------------------------
+
+
+def test_a_right_op_passes() -> None:
+    """PASS, everything counted, the resolution small, nothing drawn outside."""
+    report = verify(times(), examples=30)
+    assert Verdict.PASS is report.verdict
+    assert (30, 0, 0) == (report.examples, report.outside, report.seed)
+    assert report.resolution < 1e-9
+    assert report.compared > 100
+    assert () == report.failures
+    assert all(check.evaluations > 0 for check in report.checks if check.verdict is not Verdict.SKIPPED)
+
+
+def test_a_wrong_op_is_a_failure_never_an_exception() -> None:
+    """FAIL, with the failures worst first, each with message and counterexample."""
+    report = verify(square(vjp=lambda s, y_bar: (np.abs(3 * s * y_bar),)), examples=10)
+    assert Verdict.FAIL is report.verdict
+    assert {"vjp_algebra", "vjp_finite_difference"} == {check.name for check in report.failures}
+    discrepancies = [check.discrepancy for check in report.failures]
+    assert sorted(discrepancies, reverse=True) == discrepancies
+    assert all(check.message and check.counterexample is not None for check in report.failures)
+
+
+@pytest.mark.parametrize("factor", [1 + 1e-8, 1 - 1e-8, 1 + 1e-6, 0.9995])
+def test_a_slightly_wrong_constant_is_seen(factor: float) -> None:
+    """An error in the eighth digit is an easy failure."""
+    report = verify(square(vjp=lambda s, y_bar: ((2 * factor * s * y_bar).astype(y_bar.dtype),)), examples=10)
+    assert Verdict.FAIL is verdicts(report)["vjp_finite_difference"]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_mistake_at_one_param_value_is_found(seed: int) -> None:
+    """Even in the shortest run every param value is tried."""
+
+    def vjp(saved: Any, y_bar: np.ndarray) -> Any:
+        (x_bar,) = power_vjp(saved, y_bar)
+        return (x_bar * 2 if saved[1] == 1 else x_bar,)
+
+    (failure,) = verify(power(vjp=vjp), seed=seed, examples=1).failures
+    assert "p=1" in failure.message
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        lambda s, y: np.where(s == 0, 7, 2 * s * y),
+        lambda s, y: 2 * s * y * (1.5 if s.size == 1 else 1),
+        lambda s, y: 2 * s * y * (1 if s.dtype == np.float64 else 1.01),
+        lambda s, y: np.where(np.abs(s) > 1e3, 0, 2 * s * y),
+    ],
+    ids=["at 0 only", "at size 1 only", "in float32 only", "for large values only"],
+)
+def test_a_mistake_in_a_corner_is_found(mistake: Any) -> None:
+    """What is right nearly everywhere fails all the same."""
+    report = verify(square(vjp=lambda s, y: (np.asarray(mistake(s, y), s.dtype),)), examples=60)
+    assert Verdict.FAIL in (verdicts(report)["vjp_finite_difference"], verdicts(report)["vjp_algebra"])
+
+
+def test_any_slope_at_a_kink_is_right_and_none_beyond() -> None:
+    """relu'(0) may be anything from 0 to 1; 7 may not."""
+
+    def relu(at_zero: float) -> Any:
+        return square(
+            forward=lambda x: (np.maximum(x, 0), x),
+            vjp=lambda x, y: (y * np.where(x > 0, 1, np.where(x == 0, at_zero, 0)).astype(y.dtype),),
+        )
+
+    for at_zero in (0.0, 0.5, 1.0):
+        assert Verdict.PASS is verify(relu(at_zero), examples=40).verdict
+    report = verify(relu(7.0), examples=40)
+    assert Verdict.FAIL is verdicts(report)["vjp_finite_difference"]
+
+
+def test_the_domain_bounds_every_evaluation() -> None:
+    """forward is never asked beyond [lo, hi], stencils included."""
+    seen: list[tuple[float, float]] = []
+
+    def forward(x: np.ndarray) -> Any:
+        if x.size:
+            seen.append((float(x.min()), float(x.max())))
+        return np.sqrt(x), np.sqrt(x)
+
+    op = square(forward=forward, vjp=lambda r, y: (y / (2 * r),), inputs={"x": real("n", lo=0.5, hi=2.0)})
+    assert Verdict.PASS is verify(op, examples=40).verdict
+    assert min(low for low, _ in seen) >= 0.5
+    assert max(high for _, high in seen) <= 2.0
+
+
+def test_points_outside_the_domain_are_counted_not_judged() -> None:
+    """Where forward overflows nothing is compared."""
+    op = square(forward=lambda x: (np.exp(x), x), vjp=lambda x, y: (np.exp(x) * y,))
+    report = verify(op, examples=40)
+    assert Verdict.PASS is report.verdict, str(report)
+    assert 0 < report.outside < 20
+
+
+def test_a_param_value_without_a_conclusive_comparison_is_inconclusive() -> None:
+    """PASS asks for every param value: the reason names the one that is missing."""
+
+    def forward(x: np.ndarray, *, noisy: bool) -> Any:
+        y = x * x
+        if noisy:  # digits beyond the fourth are lost: no derivative can be read off
+            y = np.round(y, 4)
+        return y, x
+
+    report = verify(
+        square(forward=forward, inputs={"x": real("n")}, sizes={"n": (1, 3)}, params={"noisy": (False, True)}), examples=1
+    )
+    result = next(check for check in report.checks if check.name == "vjp_finite_difference")
+    assert Verdict.INCONCLUSIVE is result.verdict
+    assert Verdict.INCONCLUSIVE is report.verdict
+    assert "noisy=True" in result.reason or "sharp enough" in result.reason
+
+
+def test_an_input_never_compared_is_inconclusive() -> None:
+    """Empty arrays alone prove nothing: nothing compared is never PASS."""
+    report = verify(square(sizes={"n": 0}), examples=5)
+    found = verdicts(report)
+    assert Verdict.INCONCLUSIVE is found["vjp_finite_difference"]
+    assert Verdict.INCONCLUSIVE is report.verdict
+    reason = next(check.reason for check in report.checks if check.name == "vjp_finite_difference")
+    assert "nothing was compared" in reason
+
+
+def test_only_cheap_checks_are_inconclusive() -> None:
+    """Without an oracle for the vjp there is no PASS."""
+    report = verify(square(), examples=5, checks=["contract", "vjp_algebra"])
+    assert {Verdict.PASS} == set(verdicts(report).values())
+    assert Verdict.INCONCLUSIVE is report.verdict
+
+
+def test_no_time_is_inconclusive() -> None:
+    """What max_seconds leaves unseen is not passed."""
+    report = verify(power(), examples=50, max_seconds=1e-9)
+    assert 1 == report.examples
+    assert Verdict.INCONCLUSIVE is report.verdict
+    reason = next(check.reason for check in report.checks if check.name == "vjp_finite_difference")
+    assert "no conclusive comparison for" in reason
+    assert "p=3" in reason
+    assert "float32" in reason
+
+
+@pytest.mark.parametrize("check", TORCH_CHECKS)
+def test_missing_torch_is_skipped_and_says_so(check: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SKIPPED with the command that installs it; the rest still passes."""
+    monkeypatch.setattr(torch_autograd, "available", lambda: False)
+    report = verify(square(torch=lambda x: x * x), examples=10)
+    result = next(result for result in report.checks if result.name == check)
+    assert Verdict.SKIPPED is result.verdict
+    assert "torch is not installed: pip install 'gradspec[torch]'" == result.reason
+    assert result.reason in str(report)
+    assert Verdict.PASS is report.verdict
+
+
+def test_no_reference_is_skipped() -> None:
+    """An op without a torch reference says so."""
+    report = verify(square(), examples=5)
+    assert {"the op declares no torch reference"} == {c.reason for c in report.checks if c.name in TORCH_CHECKS}
+
+
+def test_a_wrong_forward_is_seen_by_the_reference_alone() -> None:
+    """Forward and vjp that fit each other, but not the op: only value_torch can tell."""
+    pytest.importorskip("torch")
+    op = square(forward=lambda x: (x * x + 1, x), torch=lambda x: x * x)
+    report = verify(op, examples=10)
+    assert ["value_torch"] == [check.name for check in report.failures]
+    assert "forward differs from its torch reference" in report.failures[0].message
+
+
+def test_a_wrong_reference_does_not_fail_the_op_alone() -> None:
+    """torch alone never fails a vjp: what finite differences do not confirm is a note."""
+    pytest.importorskip("torch")
+    op = square(torch=lambda x: x * x + (x - x.detach()) * 0.5)
+    result = next(check for check in verify(op, examples=10).checks if check.name == "vjp_torch")
+    assert Verdict.FAIL is not result.verdict
+    assert any("finite differences do not confirm it" in note for note in result.notes)
+
+
+# --- exceptions -------------------------------------------------------------------------------------------------------
+
+EXCEPTION = {"vjp_finite_difference": "straight-through on purpose, https://example.org/1"}
+
+
+def test_an_exception_excuses_its_check_alone() -> None:
+    """The excused check is SKIPPED with the reason; the others count."""
+    report = verify(square(vjp=wrong_vjp, exceptions=EXCEPTION), examples=10)
+    result = next(check for check in report.checks if check.name == "vjp_finite_difference")
+    assert Verdict.SKIPPED is result.verdict
+    assert "declared exception: straight-through on purpose, https://example.org/1" == result.reason
+    assert Verdict.INCONCLUSIVE is report.verdict  # no oracle is left
+
+
+def test_an_exception_that_no_longer_fails_is_a_failure() -> None:
+    """At the default number of examples a stale exception must go."""
+    report = verify(square(exceptions=EXCEPTION), examples=100, checks=["vjp_finite_difference"])
+    (failure,) = report.failures
+    assert "nothing fails any more: remove it" in failure.message
+    assert failure.counterexample is None
+    assert Verdict.FAIL is report.verdict
+
+
+def test_a_short_run_does_not_accuse_an_exception() -> None:
+    """With few examples the failure may just not have been drawn."""
+    assert Verdict.PASS is verify(square(exceptions=EXCEPTION), examples=20).verdict
+
+
+# --- the report -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("op", [times(), square(vjp=wrong_vjp), power()], ids=["right", "wrong", "params"])
+def test_the_same_seed_gives_the_same_report(op: Any) -> None:
+    """Everything but the seconds, counterexamples included; and it is JSON."""
+    first, second = (json.loads(json.dumps(verify(op, seed=3, examples=30).to_dict(), allow_nan=False)) for _ in "ab")
+    assert first.pop("seconds") >= 0
+    assert second.pop("seconds") >= 0
+    assert first == second
+
+
+def test_another_seed_draws_other_values() -> None:
+    """The seed reaches the values."""
+    seen: dict[int, list[float]] = {}
+    for seed in (1, 2):
+        drawn: list[float] = []
+
+        def forward(x: np.ndarray, drawn: list[float] = drawn) -> Any:
+            drawn.append(float(x))
+            return x * x, x
+
+        verify(square(forward=forward, inputs={"x": real("")}), seed=seed, examples=3, checks=["contract"])
+        seen[seed] = drawn
+    assert seen[1] != seen[2]
+
+
+# --- check_vjp --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("x", [np.array([1.0, -2.0]), np.array(3.0), np.float64(3.0), [1.0, 2.0], np.ones((2, 0, 3)) + 1])
+def test_a_right_pair_passes(x: Any) -> None:
+    """Arrays, 0-d arrays, scalars and lists; empty arrays have nothing to compare."""
+    report = check_vjp(square_forward, square_vjp, x)
+    expected = Verdict.PASS if np.size(x) else Verdict.INCONCLUSIVE
+    assert expected is report.verdict, str(report)
+    assert "square_forward" == report.op
+
+
+def test_forward_may_return_y_alone() -> None:
+    """Then the vjp gets the tuple of arrays as saved."""
+    x, w = np.array([1.0, 2.0]), np.array([3.0, -4.0])
+    assert Verdict.PASS is check_vjp(lambda x, w: x * w, times_vjp, x, w).verdict
+    wrong = check_vjp(lambda x, w: x * w, lambda saved, y: (saved[0] * y, saved[0] * y), x, w)
+    assert Verdict.FAIL is wrong.verdict
+    assert "forward: vjp is wrong for input 'x0'" in str(wrong)
+
+
+def test_integer_arrays_are_indices() -> None:
+    """An int64 array gets None, and is not moved."""
+
+    def pick_vjp(saved: Any, y_bar: np.ndarray) -> Any:
+        x, i = saved
+        x_bar = np.zeros_like(x)
+        np.add.at(x_bar, i, y_bar)
+        return x_bar, None
+
+    x, i = np.array([1.0, 2.0, 3.0]), np.array([2, 2, 0])
+    assert Verdict.PASS is check_vjp(lambda x, i: x[i], pick_vjp, x, i).verdict
+    wrong = check_vjp(lambda x, i: x[i], lambda saved, y: (pick_vjp(saved, y)[0], saved[1]), x, i)
+    assert "for input 'x1'; it should be None" in str(wrong)
+
+
+def test_float32_is_judged_as_float32() -> None:
+    """The dtype of the arrays is the dtype that is verified."""
+    x = np.array([0.3, 2.0], dtype=np.float32)
+    assert Verdict.PASS is check_vjp(square_forward, square_vjp, x).verdict
+    upcast = check_vjp(square_forward, lambda s, y: (2.0 * s.astype(float) * y,), x)
+    assert "float64 cotangent for the float32 input 'x'" in str(upcast)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ((np.ones(2, dtype=np.int32),), "got dtype int32; allowed: float64, float32, int64"),
+        ((np.ones(2, dtype=bool),), "got dtype bool"),
+        ((np.ones(2, dtype=complex),), "got dtype complex128"),
+        ((np.ones(2, dtype=np.float16),), "got dtype float16"),
+        ((np.array(["a"]),), "allowed: float64"),
+        ((np.ones(2), np.ones(2, dtype=np.float32)), "allowed: one float dtype for all"),
+        ((np.array([0.0, np.nan]),), "not finite at these arrays"),
+        ((np.array([1e200]),), "not finite at these arrays"),
+        ((np.arange(3),), "at least one differentiable input"),
+        ((), "at least one input"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_named(arrays: Any, words: str) -> None:
+    """A DeclarationError says which dtype or point it got."""
+    with pytest.raises(DeclarationError) as caught:
+        check_vjp(lambda *arrays: arrays[0] * arrays[-1], lambda saved, y_bar: (y_bar,) * len(saved), *arrays)
+    assert words in str(caught.value)
+
+
+def test_functions_that_do_not_fit_are_named() -> None:
+    """A vjp of another signature, and a forward that takes fewer arrays."""
+    with pytest.raises(DeclarationError, match="vjp"):
+        check_vjp(square_forward, lambda y_bar: (y_bar,), np.ones(2))
+    with pytest.raises(DeclarationError, match="forward"):
+        check_vjp(square_forward, square_vjp, np.ones(2), np.ones(2))
+
+
+def test_a_forward_without_arrays_is_a_failure() -> None:
+    """Returning no array is told in the words of the contract."""
+    report = check_vjp(lambda x: [x], square_vjp, np.ones(2))
+    assert Verdict.FAIL is report.verdict
+    assert "got list from forward; it should be an array y, or a pair (y, saved)" in str(report)
+
+
+@pytest.mark.parametrize("position", [0, 577, 1199])
+def test_one_wrong_entry_of_1200_is_named(position: int) -> None:
+    """Bisection finds the entry and says what it should be."""
+
+    def one_wrong(saved: np.ndarray, y_bar: np.ndarray) -> tuple[np.ndarray]:
+        x_bar = 2 * saved * y_bar
+        x_bar.reshape(-1)[position] *= 1.001
+        return (x_bar,)
+
+    x = np.random.default_rng(0).uniform(1, 2, size=(30, 40))
+    report = check_vjp(square_forward, one_wrong, x)
+    (failure,) = report.failures
+    row, column = divmod(position, 40)
+    assert f"x_bar[{row}, {column}] = " in failure.message
+    assert "at least 1 of 1200 entries differ" in failure.message
+    assert Verdict.PASS is check_vjp(square_forward, square_vjp, x).verdict
+
+
+def test_check_vjp_says_how_to_repeat_itself() -> None:
+    """There is no op to replay: the last line is the call."""
+    report = check_vjp(square_forward, wrong_vjp, np.array([1.0, 2.0]))
+    assert report.failures[0].message.splitlines()[-1].endswith("gradspec.check_vjp(square_forward, wrong_vjp, ...) with these arrays")
+
+
+def test_a_positive_domain_is_not_left_by_check_vjp_of_log() -> None:
+    """At a small point of log the steps stay where it is defined."""
+    assert Verdict.PASS is check_vjp(lambda x: (np.log(x), x), lambda x, y: (y / x,), np.array([1e-3, 1.0])).verdict
+    assert Verdict.PASS is verify(
+        square(forward=lambda x: (np.log(x), x), vjp=lambda x, y: (y / x,), inputs={"x": positive("n")}), examples=30
+    ).verdict
