@@ -27,8 +27,12 @@ from ops import OPS
 ROOT = Path(__file__).resolve().parent.parent
 RECORD = ROOT / "docs" / "records" / "seeds.json"
 CHUNK = 10  # seeds per task: what an interruption can lose
-JUDGING = ("gradspec/checks/*.py", "gradspec/oracles/*.py", "ops/rules/*.py") + tuple(
-    f"gradspec/{name}.py" for name in ("directions", "domains", "engine", "evidence", "layouts", "trial", "values")
+JUDGING = (
+    "gradspec/checks/*.py",
+    "gradspec/oracles/*.py",
+    "ops/rules/*.py",
+    *(f"gradspec/{name}.py" for name in ("directions", "domains", "engine", "evidence", "layouts", "measurement")),
+    *(f"gradspec/{name}.py" for name in ("trial", "values")),
 )
 
 
@@ -75,9 +79,7 @@ def _run(name: str, start: int, stop: int) -> tuple[str, int, dict[str, Any]]:
 
 def _absorb(record: dict[str, Any], name: str, parts: dict[int, dict[str, Any]]) -> None:
     """Add the parts that continue the record without a gap."""
-    entry = record["ops"].setdefault(
-        name, {"seeds": 0, "fail": [], "inconclusive": [], "compared": 0, "seconds": 0.0}
-    )
+    entry = record["ops"].setdefault(name, {"seeds": 0, "fail": [], "inconclusive": [], "compared": 0, "seconds": 0.0})
     while entry["seeds"] in parts:
         for key, value in parts.pop(entry["seeds"]).items():
             entry[key] = round(entry[key] + value, 3) if key == "seconds" else entry[key] + value

@@ -12,27 +12,15 @@ from functools import cached_property
 
 import numpy as np
 
-from gradspec.directions import (
-    ALL_ENTRIES,
-    SAMPLED,
-    SMALL,
-    Directions,
-    projections,
-    single_entries,
-    tied_entries,
-    together,
-)
+from gradspec.directions import Directions, single_entries
+from gradspec.measurement import JUMP, Measurement
 from gradspec.oracles.estimate import Estimate
-from gradspec.oracles.finite_difference import finite_difference
-from gradspec.trial import EPS, Trial
-from gradspec.values import Interval
+from gradspec.trial import EPS
 
 ORACLE = 10.0  # how many of its claimed errors an oracle may be off: calibrated in VERIFICATION section 3
 ROUNDING = 64.0  # ulps of the terms that a correct rule may lose
 NOISE = 16.0  # times the measured rounding of the rule
-JUMP = 2.0**10  # ulps; a larger answer to one ulp that does not grow with the ulps is a branch, not rounding
 CONCLUSIVE = {"float64": 1e-6, "float32": 1e-3}  # a bar above this share of the terms says nothing
-SHARP = 1e-8  # relative error below which an estimate needs no second try
 SHARP_ENOUGH = 1e-3  # an oracle's error above this share of its own answer says nothing
 SECOND_STEP = 0.739085  # of the first: far from every ratio of small numbers
 NEARBY = 16  # points around a tie at which the derivative is sampled
@@ -72,93 +60,8 @@ class Judgement:
         return np.where(np.isfinite(self.claim), ratio, np.inf)
 
 
-class Evidence:
-    """Directions, finite differences and bars of one trial; computed on first use, shared by the checks."""
-
-    def __init__(self, trial: Trial) -> None:
-        self.trial = trial
-
-    @cached_property
-    def _measured(self) -> tuple[Directions, Estimate]:
-        trial = self.trial
-        entries = np.arange(trial.point.size)
-        parts = [self._estimate(projections(trial))]
-        if entries.size > ALL_ENTRIES:
-            _, estimate = parts[0]
-            smooth = np.isfinite(estimate.error).all() and not estimate.width.any()
-            rng = np.random.default_rng((trial.case.seed, 4))
-            entries = (
-                entries[:0]
-                if smooth and len(parts[0][0]) == len(trial.slices)
-                else np.sort(rng.choice(entries, size=SAMPLED, replace=False))
-            )
-        if entries.size:
-            single = self.entries(entries)
-            parts.append(single)
-            kinked = entries[(single[1].width > 0).any(axis=1)]
-            if kinked.size:
-                parts.append(self._estimate(tied_entries(trial, kinked)))
-        return _joined(parts)
-
-    def entries(self, positions: np.ndarray) -> tuple[Directions, Estimate]:
-        """Directions along single entries, with steps of their own size where that sees more."""
-        directions, estimate = self._estimate(single_entries(self.trial, positions, own_scale=False))
-        x = np.abs(self.trial.point[positions])
-        blurred = (estimate.error > SHARP * np.abs(estimate.value)).any(axis=1)
-        again = np.flatnonzero(blurred & (x > 0) & (x < SMALL))
-        if not again.size:
-            return directions, estimate
-        finer, second = self._estimate(single_entries(self.trial, positions[again], own_scale=True))
-        # Compare per unit of x; adopt the finer direction only where it is better for every output.
-        with np.errstate(all="ignore"):
-            first_error = estimate.error[again] / directions.scale[again, None]
-            better = (second.error / finer.scale[:, None] <= first_error).all(axis=1)
-        chosen = again[better]
-        for ours, theirs in (
-            (directions.moves, finer.moves),
-            (directions.both, finer.both),
-            (directions.images, finer.images),
-            (estimate.value, second.value),
-            (estimate.error, second.error),
-            (estimate.width, second.width),
-            (estimate.diverges, second.diverges),
-        ):
-            ours[chosen] = theirs[better]
-        return directions, estimate
-
-    def along(self, positions: np.ndarray, rng: np.random.Generator) -> tuple[Directions, Estimate]:
-        """One direction of random signs over the entries in *positions*."""
-        return self._estimate(together(self.trial, positions, rng))
-
-    def _estimate(self, directions: Directions) -> tuple[Directions, Estimate]:
-        trial = self.trial
-        noise = self.forward_noise if trial.case.dtype == "float64" else np.zeros(trial.v.size)
-        return directions, finite_difference(trial.outputs, trial.point, directions.moves, directions.both, noise)
-
-    @property
-    def directions(self) -> Directions:
-        """The directions along which rules are compared."""
-        return self._measured[0]
-
-    @property
-    def estimate(self) -> Estimate:
-        """Finite differences (p, m) along them."""
-        return self._measured[1]
-
-    @cached_property
-    def forward_noise(self) -> np.ndarray:
-        """(m,) how far the outputs move when the inputs move by an ulp; 0 where that is no rounding but a cliff.
-
-        log1p one ulp from -1 would otherwise blur every other entry.
-        """
-        moved = np.max([np.abs(y - self.trial.y64) for y, _ in self.trial.jittered[:2]], axis=0)
-        size = np.fmax(self.elsewhere[0], np.abs(self.trial.point).max(initial=0.0))
-        return np.where(moved <= JUMP * EPS["float64"] * size, moved, 0.0)
-
-    def claims(self, cotangent: np.ndarray, directions: Directions) -> np.ndarray:
-        """What a cotangent (n',) says of each direction (p,)."""
-        products = np.where(directions.images != 0, directions.images * cotangent, 0.0)
-        return np.asarray(products.sum(axis=1))
+class Evidence(Measurement):
+    """A trial's measurements, and cotangents held against them."""
 
     def judge(
         self, cotangent: np.ndarray, measured: tuple[Directions, Estimate] | None = None, *, second_look: bool = True
@@ -196,7 +99,7 @@ class Evidence:
             images=directions.images[wrong] * SECOND_STEP,
         )
         confirmed = judgement.wrong.copy()
-        confirmed[wrong] = self.judge(cotangent, self._estimate(again), second_look=False).wrong
+        confirmed[wrong] = self.judge(cotangent, self.along_each(again), second_look=False).wrong
         doubtful = judgement.wrong & ~confirmed
         return replace(judgement, wrong=confirmed, conclusive=judgement.conclusive & ~doubtful)
 
@@ -270,25 +173,6 @@ class Evidence:
                 rows[mine] = float(largest @ size) * scale
         return np.asarray(rows + column)
 
-    @cached_property
-    def elsewhere(self) -> tuple[np.ndarray, np.ndarray]:
-        """Largest |y| (m,) and |x_bar| per input (n') at the same inputs with signs flipped and entries reversed.
-
-        Where an op is saturated, its small values are differences of numbers of this size: log-softmax of
-        well separated entries, for one. A correct formula may lose what is small against them.
-        """
-        trial = self.trial
-        values, slopes = np.abs(trial.y64), np.zeros(0)
-        for change in (np.negative, _reversed):
-            drawn = [change(u) if u.dtype.kind == "f" else u for u in trial.drawn64]
-            if not all(map(_is_inside, drawn, trial.domains)):
-                continue  # moved to where it is defined it would not be of this magnitude any more
-            y, x_bar = trial.pulled_back(drawn, trial.y_bar64)
-            largest = np.abs(np.where(np.isfinite(x_bar), x_bar, 0.0))
-            slopes = largest if not slopes.size else np.fmax(slopes, largest)
-            values = np.fmax(values, np.where(np.isfinite(y), np.abs(y), 0.0))
-        return values, slopes
-
     def _saturated_terms(self, directions: Directions, size: np.ndarray) -> np.ndarray:
         """(p,) the derivative's size elsewhere, but at most that of y_bar."""
         slopes = self.elsewhere[1]
@@ -358,7 +242,7 @@ class Evidence:
             moved = trial.moved(np.where(tied, _ranked(which.reshape(-1), turn), 0.0))
             there, positions = Evidence(moved), directions.entries[doubtful]
             single = single_entries(moved, positions, own_scale=False)
-            estimate = there._estimate(single)[1]
+            estimate = there.along_each(single)[1]
             scale = directions.moves[doubtful, positions] / single.moves[np.arange(len(positions)), positions]
             slopes = np.where(trial.v != 0, trial.v * estimate.value, 0.0).sum(axis=1) * scale
             low[doubtful], high[doubtful] = np.fmin(low[doubtful], slopes), np.fmax(high[doubtful], slopes)
@@ -397,33 +281,3 @@ def _ranked(groups: np.ndarray, turn: int) -> np.ndarray:
         members = np.flatnonzero(groups == group)
         offsets[members] = np.roll(np.linspace(-1.0, 1.0, len(members)), turn)
     return offsets
-
-
-def _is_inside(u: np.ndarray, domain: Interval) -> bool:
-    return bool(np.array_equal(u, domain.repaired(u)))
-
-
-def _reversed(u: np.ndarray) -> np.ndarray:
-    return u.reshape(-1)[::-1].reshape(u.shape)
-
-
-def _joined(parts: list[tuple[Directions, Estimate]]) -> tuple[Directions, Estimate]:
-    if len(parts) == 1:
-        return parts[0]
-    directions, estimates = [d for d, _ in parts], [e for _, e in parts]
-    return (
-        Directions(
-            inputs=tuple(name for d in directions for name in d.inputs),
-            entries=np.concatenate([d.entries for d in directions]),
-            moves=np.concatenate([d.moves for d in directions]),
-            both=np.concatenate([d.both for d in directions]),
-            images=np.concatenate([d.images for d in directions]),
-        ),
-        Estimate(
-            value=np.concatenate([e.value for e in estimates]),
-            error=np.concatenate([e.error for e in estimates]),
-            width=np.concatenate([e.width for e in estimates]),
-            diverges=np.concatenate([e.diverges for e in estimates]),
-            evaluations=sum(e.evaluations for e in estimates),
-        ),
-    )
