@@ -13,6 +13,7 @@ ALL_ENTRIES = 24  # up to this many entries, each gets a direction of its own
 SAMPLED = 16  # of larger inputs, this many do where a projection met a kink
 ROOM = 2.0**-12  # an entry with less room than this, relative to its scale, is approached from one side
 SMALL = 1 / 8  # entries below this get a second try with steps of their own size
+LARGE = 8.0  # entries above this get one with steps of size 1, up to where these are no more than rounding
 MAX_TIES = 4  # groups of equal entries that are moved together
 
 
@@ -43,17 +44,16 @@ class Directions:
         return np.asarray(np.abs(self.moves).max(axis=1, initial=0.0))
 
 
-def single_entries(trial: Trial, positions: np.ndarray, *, own_scale: bool) -> Directions:
+def single_entries(trial: Trial, positions: np.ndarray, scale: np.ndarray | None = None) -> Directions:
     """One direction per entry in *positions* (flat positions in trial.point).
 
     Args:
         trial: The trial.
         positions: Flat positions.
-        own_scale: Steps relative to |x| alone; otherwise to max(|x|, 1).
+        scale: What a step of 1 moves each entry by, where there is room; max(|x|, 1) by default.
     """
-    x = trial.point[positions]
-    magnitude = np.abs(x)
-    scale = magnitude if own_scale else np.maximum(magnitude, 1.0)
+    if scale is None:
+        scale = np.maximum(np.abs(trial.point[positions]), 1.0)
     down, up = (side[positions] for side in _rooms(trial))
     both = np.minimum(down, up) >= ROOM * scale
     inward = np.where(up >= down, up, -down)

@@ -19,6 +19,7 @@ from gradspec.trial import EPS
 
 ORACLE = 10.0  # how many of its claimed errors an oracle may be off: calibrated in VERIFICATION section 3
 ROUNDING = 64.0  # ulps of the terms that a correct rule may lose
+SATURATED = 1 / 8  # of ROUNDING: what cancels where an op is saturated is rounded once or twice
 NOISE = 16.0  # times the measured rounding of the rule
 CONCLUSIVE = {"float64": 1e-6, "float32": 1e-3}  # a bar above this share of the terms says nothing
 SHARP_ENOUGH = 1e-3  # an oracle's error above this share of its own answer says nothing
@@ -139,7 +140,10 @@ class Evidence(Measurement):
             bar, undecided = self._excused_in_float32(directions, np.abs(claim - want) - width, bar, terms)
             conclusive = conclusive & ~undecided
             wrong = conclusive & ~(np.abs(claim - want) <= bar + width)
-        return Judgement(claim, want, bar, width, terms, exists & np.isfinite(want), conclusive, wrong)
+        judged = exists & np.isfinite(want)
+        if directions is self.directions and (directions.entries >= 0).sum() == self.trial.point.size:
+            judged &= conclusive | (directions.entries >= 0)  # every entry is compared by itself: the rest is extra
+        return Judgement(claim, want, bar, width, terms, judged, conclusive, wrong)
 
     def rounding(self, cotangent: np.ndarray, directions: Directions) -> tuple[np.ndarray, np.ndarray]:
         """The terms that enter each comparison (p,), and what rounding may cost there."""
@@ -183,7 +187,7 @@ class Evidence(Measurement):
             if slopes.size == self.trial.point.size:
                 largest[where] = slopes[where].max(initial=0.0)
         capped = np.minimum(largest, size.sum())
-        return np.asarray((np.abs(directions.images) * capped).max(axis=1, initial=0.0))
+        return np.asarray(SATURATED * (np.abs(directions.images) * capped).max(axis=1, initial=0.0))
 
     def _rule_noise(self, directions: Directions, terms: np.ndarray) -> np.ndarray:
         """(p,) the measured rounding of the rule: how far its claims move when its inputs move by ulps."""
@@ -241,7 +245,7 @@ class Evidence(Measurement):
         for turn in range(min(int(counts.max()), NEARBY)):
             moved = trial.moved(np.where(tied, _ranked(which.reshape(-1), turn), 0.0))
             there, positions = Evidence(moved), directions.entries[doubtful]
-            single = single_entries(moved, positions, own_scale=False)
+            single = single_entries(moved, positions)
             estimate = there.along_each(single)[1]
             scale = directions.moves[doubtful, positions] / single.moves[np.arange(len(positions)), positions]
             slopes = np.where(trial.v != 0, trial.v * estimate.value, 0.0).sum(axis=1) * scale

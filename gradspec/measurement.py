@@ -8,6 +8,7 @@ import numpy as np
 
 from gradspec.directions import (
     ALL_ENTRIES,
+    LARGE,
     SAMPLED,
     SMALL,
     Directions,
@@ -55,19 +56,23 @@ class Measurement:
 
     def entries(self, positions: np.ndarray) -> tuple[Directions, Estimate]:
         """Directions along single entries, with steps of their own size where that sees more."""
-        directions, estimate = self.along_each(single_entries(self.trial, positions, own_scale=False))
+        directions, estimate = self.along_each(single_entries(self.trial, positions))
         x = np.abs(self.trial.point[positions])
         kinked = estimate.width > 0
         blurred = (kinked | (estimate.error > SHARP * np.abs(estimate.value))).any(axis=1)
-        again = np.flatnonzero(blurred & (x > 0) & (x < SMALL))
+        small, large = (x > 0) & (x < SMALL), (x > LARGE) & (x < 1 / SHARP)
+        again = np.flatnonzero(blurred & (small | large))
         if not again.size:
             return directions, estimate
-        finer, second = self.along_each(single_entries(self.trial, positions[again], own_scale=True))
-        # Compare per unit of x; adopt the finer direction where it is better for every output, or where the kink
+        finer, second = self.along_each(single_entries(self.trial, positions[again], np.minimum(x[again], 1.0)))
+        # Compare per unit of x what matters to y_bar; adopt the finer direction where it sees more, or where the kink
         # that the first steps met lies beyond the finer ones.
+        size = np.abs(self.trial.v)
         with np.errstate(all="ignore"):
-            first_error = estimate.error[again] / directions.scale[again, None]
-            better = (second.error / finer.scale[:, None] <= first_error).all(axis=1)
+            first_error, second_error = (
+                np.where(size > 0, size * e, 0.0).sum(axis=1) for e in (estimate.error[again], second.error)
+            )
+            better = second_error / finer.scale <= first_error / directions.scale[again]
         beyond = ~(second.width > 0) & np.isfinite(second.error)
         better |= kinked[again].any(axis=1) & beyond.all(axis=1)
         chosen = again[better]

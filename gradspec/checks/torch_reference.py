@@ -93,7 +93,7 @@ def _values(trial: Trial, y: np.ndarray, want: np.ndarray, noise: np.ndarray, te
         )
     return Outcome(
         entries=int(conclusive.sum()),
-        comparisons=max(y.size, 1),  # an empty output has its shape to compare
+        comparisons=int(judged.sum()) if y.size else 1,  # an empty output has its shape to compare
         conclusive=int(conclusive.sum()) if y.size else 1,
         resolution=float(relative.min(initial=np.inf)),
         discrepancy=float(ratio.max(initial=0.0)),
