@@ -67,9 +67,9 @@ def _values(trial: Trial, y: np.ndarray, want: np.ndarray, noise: np.ndarray, te
     with np.errstate(all="ignore"):
         bar = ROUNDING * (EPS[dtype] * terms + tiny) + NOISE * noise
         difference = np.abs(y.astype(np.float64) - want)
-        conclusive = np.isfinite(want) & (
-            bar <= CONCLUSIVE[dtype] * np.where(want == 0, 1.0, terms + tiny / EPS[dtype])
-        )
+        limit = CONCLUSIVE[dtype] * np.where(want == 0, 1.0, terms + tiny / EPS[dtype])
+        judged = np.isfinite(want) & (NOISE * noise <= limit)  # no float32 forward gets sin(1e8) right
+        conclusive = judged & (bar <= limit)
         wrong = conclusive & ~(difference <= bar)
         relative = np.where(conclusive & (want != 0), bar / np.abs(want), np.inf)
         ratio = np.where(conclusive & (difference > 0), difference / bar, 0.0)
