@@ -242,8 +242,8 @@ def _table(records: list[dict[str, Any]]) -> Iterator[str]:
     yield f"{'op':<{width}}  {'verdict':<12}  {'compared':>8}  {'resolution':>10}  {'worst':>8}"
     for op, mine in ops.items():
         verdict = min((record["verdict"] for record in mine), key=order.index)
-        compared = sum(record["compared"] for record in mine)
-        finest = min((record["resolution"] for record in mine if record["check"].startswith("vjp")), default=math.inf)
+        compared = sum(record["compared"] for record in mine if record["oracle"])
+        finest = min((record["resolution"] for record in mine if record["oracle"]), default=math.inf)
         worst = max(record["discrepancy"] for record in mine)
         sharp = f"{finest:.0e}" if math.isfinite(finest) else "-"
         yield f"{op:<{width}}  {verdict:<12}  {compared:>8,}  {sharp:>10}  {worst:>8.2g}"

@@ -26,14 +26,15 @@ _HOME = {
     "CheckResult": "results",
     "Report": "results",
     "Verdict": "results",
-    "check_vjp": "engine",
+    "check_vjp": "pair",
     "verify": "engine",
     "pytest_tests": "testing",
 }
 
 if TYPE_CHECKING:
-    from gradspec.engine import check_vjp, verify
+    from gradspec.engine import verify
     from gradspec.errors import DeclarationError, GradspecError, MissingDependencyError, TargetError
+    from gradspec.pair import check_vjp
     from gradspec.results import CheckResult, Report, Verdict
     from gradspec.spec import Array, Op, array, index, nonnegative, nonzero, positive, real
     from gradspec.testing import pytest_tests

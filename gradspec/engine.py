@@ -6,7 +6,7 @@ import contextlib
 import math
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,7 @@ from gradspec.evidence import Evidence
 from gradspec.explain import explained
 from gradspec.layouts import Space
 from gradspec.results import CheckResult, Report, Verdict, overall
-from gradspec.spec import Array, Op, array
+from gradspec.spec import Op
 from gradspec.trial import CallFailedError, Trial
 
 DEFAULT_EXAMPLES = 100
@@ -29,7 +29,6 @@ SYSTEMATIC_SHARE = 0.6  # of the examples; the rest is drawn by Hypothesis
 CONCLUSIVE_SHARE = 0.95  # of a check's comparisons must count for a PASS
 MIN_ORDINARY = 5  # ordinary draws before "forward is not finite in most of them" is said
 KEPT_FAILURES = 12  # failing cases kept per check to choose the clearest from
-PAIR_DRAWS = 12  # cotangents tried by check_vjp
 
 
 def verify(
@@ -70,66 +69,6 @@ def verify(
     else:
         _generate(run, seed, examples - run.examples, deadline)
     return run.report()
-
-
-def check_vjp(forward: Callable[..., Any], vjp: Callable[..., Any], *arrays: Any) -> Report:
-    """Check one pair of functions at the given arrays, without a declaration.
-
-    Args:
-        forward: ``(*arrays) -> (y, saved)``; or ``-> y`` alone, and *vjp* gets the tuple of arrays as saved.
-        vjp: ``(saved, y_bar) -> tuple``: one cotangent per array, None for integer arrays.
-        *arrays: The point; float64 or float32, and integers for indices.
-
-    Returns:
-        The report. It speaks of this point only: declare an :class:`Op` to cover a whole domain.
-
-    Raises:
-        DeclarationError: The arrays or functions do not fit together.
-    """
-    name = getattr(forward, "__name__", "forward")
-    name = name if name.isidentifier() else "forward"
-    points = [np.asarray(x) for x in arrays]
-    inputs = {f"x{position}" if len(points) > 1 else "x": _literal(name, x) for position, x in enumerate(points)}
-    floats = {str(x.dtype) for x in points if x.dtype.kind == "f"}
-    if len(floats) > 1:
-        raise DeclarationError(name, "arrays", f"got dtypes {sorted(floats)}; allowed: one float dtype for all")
-    paired = Op(
-        name=name,
-        forward=_Pair(forward),
-        vjp=vjp,
-        inputs=inputs,
-        dtypes=tuple(floats) or ("float64",),
-        examples=(tuple(points),),
-    )
-    run = Run(paired, selected(None), 0, PAIR_DRAWS)
-    run.replayable = False
-    for case in declared_examples(paired, *paired.dtypes):
-        for draw in range(PAIR_DRAWS):
-            run.examine(Case(**{**case.__dict__, "seed": draw, "cotangent": ("signed", "one-hot")[draw % 4 == 3]}))
-    if run.outside:
-        raise DeclarationError(name, "arrays", "forward is not finite at these arrays; allowed: a point where it is")
-    return run.report()
-
-
-class _Pair:
-    """A forward that may return y alone."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
-
-    def __call__(self, *arrays: np.ndarray) -> tuple[Any, Any]:
-        returned = self.function(*arrays)
-        if isinstance(returned, (np.ndarray, np.generic)):
-            return returned, arrays
-        if isinstance(returned, tuple) and len(returned) == 2:
-            return returned
-        raise TypeError(f"got {type(returned).__name__} from forward; it should be an array y, or a pair (y, saved)")
-
-
-def _literal(op: str, x: np.ndarray) -> Array:
-    if x.dtype.kind not in "fi" or x.dtype.name not in ("float64", "float32", "int64"):
-        raise DeclarationError(op, "arrays", f"got dtype {x.dtype}; allowed: float64, float32, int64")
-    return array(" ".join(map(str, x.shape)), integer=x.dtype.kind == "i")
 
 
 def selected(names: Iterable[str] | None) -> tuple[Check, ...]:

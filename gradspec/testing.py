@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gradspec.checks import CHECKS
+from gradspec.checks import CHECKS, ORACLES
 from gradspec.counterexample import Counterexample
 from gradspec.engine import DEFAULT_EXAMPLES, verify
 from gradspec.errors import GradspecError
@@ -87,6 +87,7 @@ def summary(op: Op, result: CheckResult, target: str) -> dict[str, Any]:
         "op": op.name,
         "check": result.name,
         "verdict": str(result.verdict),
+        "oracle": result.name in ORACLES,
         "compared": result.compared,
         "resolution": float(result.resolution),
         "discrepancy": float(result.discrepancy),
