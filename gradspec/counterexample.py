@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from gradspec.errors import TargetError
 from gradspec.spec import Op
 
 FORMAT = 1
+MEANT = {"op", "check", "target", "dtype", "sizes", "lead", "params", "keys", "seed", "label", "outputs"}
 SHOWN = 8  # entries above which an array is described, not printed
 
 
@@ -75,8 +76,6 @@ class Counterexample:
 
     def to_bytes(self) -> bytes:
         """The .npz file."""
-        import io
-
         case = self.case
         meta = {
             "format": FORMAT,
@@ -105,16 +104,32 @@ def load_meta(path: Path) -> dict[str, Any]:
     Raises:
         TargetError: The file is missing, damaged or no counterexample.
     """
+    return _read(path)[0]
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The description and the arrays; everything is read before the file is closed again."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            meta = json.loads(str(file["meta"]))
+        data = path.read_bytes()
     except FileNotFoundError:
         raise TargetError(f"{path}: no such file; allowed: a .npz that a failure text names") from None
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise TargetError(f"{path}: not a counterexample of gradspec ({error})") from None
-    if meta.get("format") != FORMAT:
-        raise TargetError(f"{path}: got format {meta.get('format')!r}; this version reads format {FORMAT}")
-    return dict(meta)
+    except OSError as error:
+        raise TargetError(f"{path}: cannot be read: {error.strerror}") from None
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        meta = dict(json.loads(str(arrays.pop("meta"))))
+        written = meta["format"]
+        bars = [f"y_bar_{position}" for position, present in enumerate(meta.get("outputs", ())) if present]
+    except Exception as error:  # whatever NumPy, zipfile or json make of a damaged file
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        raise TargetError(f"{path}: damaged, or not a counterexample of gradspec ({text})") from None
+    if written != FORMAT:
+        raise TargetError(f"{path}: got format {written!r}; this version reads format {FORMAT}")
+    missing = [*sorted(MEANT - {*meta}), *(bar for bar in bars if bar not in arrays)]
+    if missing:
+        raise TargetError(f"{path}: damaged, or not a counterexample of gradspec (lacks {', '.join(missing)})")
+    return meta, arrays
 
 
 def load(path: Path, op: Op) -> Counterexample:
@@ -123,20 +138,17 @@ def load(path: Path, op: Op) -> Counterexample:
     Raises:
         TargetError: The file is no counterexample, or the op has changed its inputs or params since.
     """
-    meta = load_meta(path)
-    with np.load(path, allow_pickle=False) as file:
-        drawn = tuple(file[f"input_{position}"] for position in range(len(op.inputs)) if f"input_{position}" in file)
-        y_bar = tuple(
-            file[f"y_bar_{position}"] if present else None for position, present in enumerate(meta["outputs"])
-        )
+    meta, arrays = _read(path)
+    drawn = [array for name, array in arrays.items() if name.startswith("input_")]
     if len(drawn) != len(op.inputs):
         raise TargetError(f"{path}: holds {len(drawn)} inputs; {op.name} now has {len(op.inputs)}")
+    y_bar = tuple(arrays[f"y_bar_{i}"] if present else None for i, present in enumerate(meta["outputs"]))
     case = Case(
         sizes=meta["sizes"],
         lead=tuple(meta["lead"]),
         params=_params(path, op, meta),
         keys=meta["keys"],
-        drawn=drawn,
+        drawn=tuple(arrays[f"input_{position}"] for position in range(len(drawn))),
         dtype=meta["dtype"],
         seed=meta["seed"],
         label=meta["label"],

@@ -157,7 +157,7 @@ def declared_examples(op: Op, dtype: str = "float64") -> Iterator[Case]:
         arrays = []
         for name, domain in op.inputs.items():
             try:
-                x = np.array(example[name], dtype=np.int64 if domain.integer else dtype)
+                x = np.array(example[name], dtype=np.int64 if domain.integer else np.float64)
             except (TypeError, ValueError) as error:
                 field = f"examples[{position}][{name!r}]"
                 raise DeclarationError(op.name, field, f"got {example[name]!r} ({error}); allowed: an array") from None
@@ -166,16 +166,30 @@ def declared_examples(op: Op, dtype: str = "float64") -> Iterator[Case]:
         for param, values in op.params.items():
             if param not in params and not callable(values) and not callable(values[0]):
                 params[param] = values[0]
+        sizes = _sizes_of(op, arrays, f"examples[{position}]")
         yield Case(
-            sizes=_sizes_of(op, arrays, f"examples[{position}]"),
+            sizes=sizes,
             lead=(),
             params=params,
             keys={},
-            drawn=tuple(arrays),
+            drawn=tuple(_inside(op, arrays, sizes, f"examples[{position}]", dtype)),
             dtype=dtype,
             seed=position,
             label=f"examples[{position}]",
         )
+
+
+def _inside(op: Op, arrays: list[np.ndarray], sizes: dict[str, int], field: str, dtype: str) -> Iterator[np.ndarray]:
+    """The arrays in the dtype that they are tried in, every entry inside the declared domain."""
+    for (name, domain), x in zip(op.inputs.items(), arrays, strict=True):
+        allowed = interval(op, name, sizes)
+        for value in x.reshape(-1).tolist():
+            if not allowed.holds(value):
+                holes = f" without {', '.join(map(repr, allowed.exclude))}" if allowed.exclude else ""
+                raise DeclarationError(
+                    op.name, f"{field}[{name!r}]", f"holds {value!r}; allowed: [{allowed.lo}, {allowed.hi}]{holes}"
+                )
+        yield x if domain.integer else allowed.repaired(x.astype(dtype))
 
 
 def _sizes_of(op: Op, arrays: list[np.ndarray], field: str) -> dict[str, int]:

@@ -14,7 +14,8 @@ from gradspec.errors import DeclarationError
 from gradspec.spec import Op
 
 MAX_SIZES = 4096  # more assignments of sizes than this are sampled, evenly and always the same ones
-MAX_PARAMS = 512  # combinations of params kept per assignment of sizes
+MAX_PARAMS = 512  # more combinations of params than this are sampled, too
+MAX_COMBINATIONS = 1 << 16  # of both; a long list of params leaves fewer for each assignment of sizes
 LEADS: tuple[tuple[int, ...], ...] = ((), (2,), (3, 2), (1,), (0,), (2, 1, 2))
 
 
@@ -69,7 +70,9 @@ class Space:
 
     def __init__(self, op: Op) -> None:
         self.op = op
-        found = [combination for sizes in _assignments(op) for combination in _combinations(op, sizes)]
+        assignments = [*_assignments(op)]
+        share = max(MAX_COMBINATIONS // len(assignments), 1)
+        found = [combination for sizes in assignments for combination in _combinations(op, sizes, share)]
         if not found:
             raise DeclarationError(
                 op.name,
@@ -95,7 +98,10 @@ class Space:
         return [
             combination
             for combination in self.combinations
-            if all(combination.sizes.get(name, combination.keys.get(name)) == value for name, value in wanted.items())
+            if all(
+                (combination.sizes if isinstance(value, int) else combination.keys).get(name) == value
+                for name, value in wanted.items()
+            )
         ]
 
     def values(self, param: str) -> list[str]:
@@ -132,14 +138,34 @@ def _assignments(op: Op) -> Iterator[dict[str, int]]:
         yield {symbol: int(rng.choice(choices)) for symbol, choices in zip(symbols, ranges, strict=True)}
 
 
-def _combinations(op: Op, sizes: dict[str, int]) -> Iterator[Combination]:
+def _combinations(op: Op, sizes: dict[str, int], share: int) -> Iterator[Combination]:
     if not _drawable(op, sizes):
         return
     choices = [[(name, key, value) for key, value in _values(op, name, sizes)] for name in op.params]
-    for chosen in itertools.islice(itertools.product(*choices), MAX_PARAMS):
+    for chosen in _chosen(choices, min(MAX_PARAMS, share)):
         params = {name: value for name, _, value in chosen}
         if op.where is None or _evaluate(op, "where", op.where, sizes, params):
             yield Combination(sizes, params, {name: key for name, key, _ in chosen})
+
+
+def _chosen(choices: list[list[Any]], limit: int) -> Iterator[tuple[Any, ...]]:
+    """All products of the choices; above *limit*, each value beside defaults, and then a fixed sample."""
+    count = math.prod(map(len, choices))
+    if count <= limit:
+        yield from itertools.product(*choices)
+        return
+    seen: set[tuple[int, ...]] = set()
+    rng = np.random.default_rng(count)
+    alone = [
+        tuple(index if position == which else 0 for position in range(len(choices)))
+        for which, values in enumerate(choices)
+        for index in range(len(values))
+    ]
+    sampled = (tuple(int(rng.integers(len(values))) for values in choices) for _ in range(limit))
+    for indices in itertools.chain(alone, sampled):
+        if indices not in seen:
+            seen.add(indices)
+            yield tuple(values[index] for values, index in zip(choices, indices, strict=True))
 
 
 def _values(op: Op, name: str, sizes: dict[str, int]) -> list[tuple[str, Any]]:
@@ -159,10 +185,18 @@ def _values(op: Op, name: str, sizes: dict[str, int]) -> list[tuple[str, Any]]:
 def _drawable(op: Op, sizes: dict[str, int]) -> bool:
     """Whether every input that holds an entry has a value for it."""
     for name, domain in op.inputs.items():
-        lo, hi = bounds(op, name, sizes)
-        if lo > hi and math.prod(domain.dims.sizes(sizes)) > 0:
+        # A broadcastable input may be cut down to size 1 where the declared size is 0.
+        if (domain.broadcastable or math.prod(domain.dims.sizes(sizes)) > 0) and not _has_values(op, name, sizes):
             return False
     return True
+
+
+def _has_values(op: Op, name: str, sizes: Mapping[str, int]) -> bool:
+    lo, hi = bounds(op, name, sizes)
+    excluded = {point for point in op.inputs[name].exclude if lo <= point <= hi}
+    if op.inputs[name].integer and math.isfinite(lo) and math.isfinite(hi):
+        return math.floor(hi) - math.ceil(lo) + 1 > sum(point % 1 == 0 for point in excluded)
+    return lo < hi or (lo == hi and not excluded)
 
 
 def bounds(op: Op, name: str, sizes: Mapping[str, int]) -> tuple[float, float]:
@@ -176,6 +210,8 @@ def bounds(op: Op, name: str, sizes: Mapping[str, int]) -> tuple[float, float]:
         try:
             ends.append(float(value))
         except (TypeError, ValueError):
+            ends.append(math.nan)
+        if math.isnan(ends[-1]):
             raise DeclarationError(
                 op.name, field, f"got {value!r} for sizes {dict(sizes)}; allowed: a number"
             ) from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -40,6 +42,10 @@ def check_vjp(forward: Callable[..., Any], vjp: Callable[..., Any], *arrays: Any
     floats = {str(x.dtype) for x in points if x.dtype.kind == "f"}
     if len(floats) > 1:
         raise DeclarationError(name, "arrays", f"got dtypes {sorted(floats)}; allowed: one float dtype for all")
+    for x in points:
+        if not np.isfinite(x).all():
+            value = x[~np.isfinite(x)].flat[0]
+            raise DeclarationError(name, "arrays", f"got {float(value)!r} among the numbers; allowed: finite numbers")
     paired = Op(
         name=name,
         forward=_Pair(forward),
@@ -64,6 +70,8 @@ class _Pair:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
+        with contextlib.suppress(TypeError, ValueError):  # some builtins have none
+            self.__signature__ = inspect.signature(function)
 
     def __call__(self, *arrays: np.ndarray) -> tuple[Any, Any]:
         returned = self.function(*arrays)

@@ -100,12 +100,13 @@ class _Shrinker:
                 if dtype in self.space.op.dtypes:
                     yield from self._filled(combination, dtype, case)
 
-    def _size(self, combination: Combination) -> tuple[bool, int, int, tuple[int, ...]]:
+    def _size(self, combination: Combination) -> tuple[bool, int, int, int, tuple[int, ...]]:
         patterns = (FULL,) * len(self.space.op.inputs)
         shapes = dict(zip(self.space.op.inputs, self.space.shapes(combination.sizes, (), patterns), strict=True))
         entries = int(np.prod(shapes[self.name]))
         strays = sum(key != "0" for key in combination.keys.values())
-        return entries < 2, sum(int(np.prod(s)) for s in shapes.values()), strays, tuple(combination.sizes.values())
+        total = sum(int(np.prod(s)) for s in shapes.values())
+        return entries < 2, total, 0, strays, tuple(combination.sizes.values())
 
     def _filled(self, combination: Combination, dtype: str, case: Case) -> Iterator[Case]:
         op = self.space.op
@@ -214,12 +215,13 @@ def _fixed(space: Space, case: Case) -> Case:
         return case
 
 
-def _size_of(case: Case, space: Space, name: str) -> tuple[bool, int, int, tuple[int, ...]]:
+def _size_of(case: Case, space: Space, name: str) -> tuple[bool, int, int, int, tuple[int, ...]]:
     shapes = {n: u.shape for n, u in zip(space.op.inputs, case.drawn, strict=True)}
     strays = sum(key != "0" for key in case.keys.values())
     return (
         int(np.prod(shapes[name])) < 2,
         sum(int(np.prod(s)) for s in shapes.values()),
+        len(case.lead),
         strays,
         tuple(case.sizes.values()),
     )

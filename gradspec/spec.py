@@ -80,7 +80,7 @@ def array(
         shape=shape,
         lo=lo,
         hi=hi,
-        exclude=exclude if isinstance(exclude, tuple) else tuple(exclude),
+        exclude=tuple(exclude) if isinstance(exclude, Iterable) else exclude,
         typical=typical,
         integer=integer,
         differentiable=(not integer) if differentiable is None else differentiable,

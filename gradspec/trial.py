@@ -91,10 +91,10 @@ class Trial:
         """What the op sees for these drawn values."""
         seen = []
         for (name, domain), u in zip(self.op.inputs.items(), drawn, strict=True):
-            x = u
+            x = u.copy()
             if domain.transform is not None:
                 try:
-                    x = np.asarray(domain.transform(u.copy()))
+                    x = np.asarray(domain.transform(x))
                 except Exception as error:
                     field = f"inputs[{name!r}].transform"
                     raise DeclarationError(
@@ -107,7 +107,8 @@ class Trial:
 
     @cached_property
     def _result(self) -> tuple[Arrays, Any]:
-        return self.forward(self.copies())
+        ys, saved = self.forward(self.copies())
+        return tuple(y.copy() for y in ys), saved  # a forward that reuses its buffer is the contract check's business
 
     @property
     def ys(self) -> Arrays:
@@ -185,7 +186,7 @@ class Trial:
     @cached_property
     def y_bar64(self) -> tuple[np.ndarray | None, ...]:
         """The cotangents in float64."""
-        return tuple(None if bar is None else np.asarray(bar, dtype=np.float64) for bar in self.y_bar)
+        return tuple(None if bar is None else np.array(bar, dtype=np.float64) for bar in self.y_bar)
 
     @cached_property
     def v(self) -> np.ndarray:
@@ -264,7 +265,8 @@ class Trial:
         try:
             ys, saved = self.forward(self.transformed(drawn, "float64"))
             y = _flat([y for y in ys if np.asarray(y).dtype.kind == "f"])
-            return y, self.flat_cotangents(self.checked(self.vjp(saved, y_bar)))
+            given = [None if bar is None else bar.copy() for bar in y_bar]
+            return y, self.flat_cotangents(self.checked(self.vjp(saved, given)))
         except CallFailedError:
             width = sum(x.size for x, d in zip(self.inputs, self.op.inputs.values(), strict=True) if d.differentiable)
             return np.full(self.v.size, np.nan), np.full(width, np.nan)

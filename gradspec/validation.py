@@ -89,6 +89,7 @@ def _domain(op: str, where: str, domain: Array) -> None:
         detail = f" ({error})" if isinstance(error, ShapeError) else ""
         raise DeclarationError(op, f"{where}.shape", f"got {domain.shape!r}{detail}; allowed: {GRAMMAR}") from None
     _bounds(op, where, domain)
+    _exclude(op, where, domain)
     _typical(op, where, domain)
     for name in ("integer", "differentiable", "broadcastable"):
         if not isinstance(getattr(domain, name), bool):
@@ -106,15 +107,22 @@ def _bounds(op: str, where: str, domain: Array) -> None:
             continue
         if not _is_number(bound) or math.isnan(bound):
             _refuse(op, f"{where}.{name}", bound, "a number, ±inf, or a function of the sizes")
+        if bound == (math.inf if name == "lo" else -math.inf):
+            _refuse(op, f"{where}.{name}", bound, "a bound that leaves finite numbers inside")
         if domain.integer and math.isfinite(bound) and bound != int(bound):
             _refuse(op, f"{where}.{name}", bound, "a whole number, because the input is declared integer=True")
     lo, hi = domain.lo, domain.hi
     if not callable(lo) and not callable(hi) and lo > hi:
         _refuse(op, f"{where}.lo", lo, f"at most hi, which is {hi!r}")
+
+
+def _exclude(op: str, where: str, domain: Array) -> None:
+    if not isinstance(domain.exclude, tuple):
+        _refuse(op, f"{where}.exclude", domain.exclude, "a tuple of finite numbers")
     for point in domain.exclude:
         if not _is_number(point) or not math.isfinite(point):
             _refuse(op, f"{where}.exclude", domain.exclude, "finite numbers")
-    if not callable(lo) and lo == hi and lo in domain.exclude:
+    if not callable(domain.lo) and domain.lo == domain.hi and domain.lo in domain.exclude:
         _refuse(op, f"{where}.exclude", domain.exclude, "points that leave something of the domain")
 
 

@@ -39,20 +39,31 @@ class Interval:
         return down, up
 
     def repaired(self, x: np.ndarray) -> np.ndarray:
-        """*x* with every entry that fell outside moved to the nearest value inside, in x's own dtype."""
+        """*x* with every entry that fell outside moved to a value inside, in x's own dtype."""
         if self.integer:
             return x
-        if self.lo > -math.inf:
-            low = x.dtype.type(self.lo)
-            x = np.maximum(x, low if low >= self.lo else np.nextafter(low, x.dtype.type(np.inf)))
-        if self.hi < math.inf:
-            high = x.dtype.type(self.hi)
-            x = np.minimum(x, high if high <= self.hi else np.nextafter(high, x.dtype.type(-np.inf)))
-        for point in self.exclude:
-            aside = x.dtype.type(sum(self.typical) / 2)
-            aside = aside if self.holds(float(aside)) else x.dtype.type(self.typical[1])
-            x = np.where(x == point, aside, x)
-        return x
+        number = x.dtype.type
+        low, high = number(self.lo), number(self.hi)
+        if float(low) < self.lo:  # compared as Python floats: NumPy would round lo to x's dtype first
+            low = np.nextafter(low, number(np.inf))
+        if float(high) > self.hi:
+            high = np.nextafter(high, number(-np.inf))
+        x = np.asarray(np.minimum(np.maximum(x, low), high))
+        outside = np.isin(x, np.asarray(self.exclude, dtype=x.dtype))
+        return np.asarray(np.where(outside, number(self._aside(x.dtype)), x) if outside.any() else x)
+
+    def _aside(self, dtype: np.dtype) -> float:
+        """An ordinary value that is no excluded point, in *dtype*."""
+        low, high = self.typical
+        count = len(self.exclude) + 2  # more places than points to avoid
+        places = (low + (high - low) * step / count for step in (1, *range(2, count), 0, count))
+        return next((place for place in places if self.holds(float(dtype.type(place)))), low)
+
+    @property
+    def whole(self) -> tuple[int, int, list[int]]:
+        """Of an integer input: the smallest and the largest ordinary value, and the excluded ones between them."""
+        low, high = math.ceil(self.typical[0]), math.floor(self.typical[1])
+        return low, high, sorted(int(point) for point in set(self.exclude) if low <= point <= high and point % 1 == 0)
 
 
 def interval(op: Op, name: str, sizes: Mapping[str, int]) -> Interval:
@@ -70,9 +81,15 @@ Filler = Callable[[Interval, tuple[int, ...], np.random.Generator], np.ndarray]
 
 def _uniform(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     low, high = domain.typical
-    if domain.integer:
-        return rng.integers(math.ceil(low), math.floor(high), size=shape, endpoint=True, dtype=np.int64)
     return rng.uniform(low, high, size=shape)
+
+
+def _integers(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    low, high, holes = domain.whole
+    x = rng.integers(low, high - len(holes), size=shape, endpoint=True, dtype=np.int64)
+    for hole in holes:  # in ascending order: each hole moves what lies above it
+        x = x + (x >= hole)
+    return x
 
 
 def _magnitudes(smallest: float, largest: float) -> Filler:
@@ -94,7 +111,7 @@ def _ties(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) ->
 
 def _whole(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     low, high = max(domain.typical[0], -3.0), min(domain.typical[1], 3.0)
-    if domain.integer or math.ceil(low) > math.floor(high):
+    if math.ceil(low) > math.floor(high):
         return _uniform(domain, shape, rng)
     return rng.integers(math.ceil(low), math.floor(high), size=shape, endpoint=True).astype(float)
 
@@ -152,12 +169,22 @@ def kinds(domain: Interval) -> tuple[str, ...]:
 
 def fill(domain: Interval, shape: tuple[int, ...], kind: str, rng: np.random.Generator) -> np.ndarray:
     """Draw one input of *shape* in the manner *kind*, in float64 (int64 for integers)."""
+    if 0 in shape:  # the domain itself may be empty for these sizes
+        return np.zeros(shape, dtype=np.int64 if domain.integer else np.float64)
     if domain.integer:
-        if kind in ("lowest", "highest"):
-            return np.full(shape, math.ceil(domain.typical[0 if kind == "lowest" else 1]), dtype=np.int64)
-        return np.asarray((_ties if kind == "ties" else _uniform)(domain, shape, rng), dtype=np.int64)
+        return _filled_with_integers(domain, shape, kind, rng)
     x = np.asarray(_filler(domain, kind)(domain, shape, rng), dtype=np.float64)
-    return domain.repaired(np.where((np.abs(x) < SMALLEST) & (x != 0.0), SMALLEST, x))
+    return domain.repaired(np.where((np.abs(x) < SMALLEST) & (x != 0.0), np.copysign(SMALLEST, x), x))
+
+
+def _filled_with_integers(domain: Interval, shape: tuple[int, ...], kind: str, rng: np.random.Generator) -> np.ndarray:
+    if kind == "ties":
+        return rng.choice(_integers(domain, (2,), rng), size=shape)
+    if kind in ("lowest", "highest"):
+        low, high, holes = domain.whole
+        inside = (value for value in (range(low, high + 1) if kind == "lowest" else range(high, low - 1, -1)))
+        return np.full(shape, next(value for value in inside if value not in holes), dtype=np.int64)
+    return _integers(domain, shape, rng)
 
 
 def _filler(domain: Interval, kind: str) -> Filler:
@@ -175,7 +202,7 @@ def _edges(domain: Interval) -> dict[str, float]:
     """The finite edges and their neighbours one ulp inside, where those are no subnormals."""
     edges: dict[str, float] = {}
     for name, edge, inward in (("lo", domain.lo, math.inf), ("hi", domain.hi, -math.inf)):
-        if math.isfinite(edge):
+        if math.isfinite(edge) and (edge == 0.0 or abs(edge) > SMALLEST):
             edges[f"the {name} edge"] = edge
             inside = math.nextafter(edge, inward)
             if abs(inside) > SMALLEST:

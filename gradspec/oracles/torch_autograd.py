@@ -51,19 +51,21 @@ def torch_autograd(
 
     Raises:
         MissingDependencyError: torch is not installed.
+        DeclarationError: The reference's dotted name leads nowhere.
         ReferenceFailedError: The reference raised or returned no tensors.
     """
     if not available():
         raise MissingDependencyError(f"{op.name}: its torch reference needs torch, which is not installed: {INSTALL}")
     import torch
 
+    reference = resolve(op)
     tensors = []
     for x, domain in zip(arrays, op.inputs.values(), strict=True):
         tensor = torch.from_numpy(np.array(x, dtype=np.int64 if domain.integer else dtype, order="C"))
         tensors.append(tensor.requires_grad_(domain.differentiable))
     wanted = [tensor for tensor in tensors if tensor.requires_grad]
     try:
-        returned = resolve(op)(*tensors, **params)
+        returned = reference(*tensors, **params)
         outputs = returned if isinstance(returned, (tuple, list)) else (returned,)
         values = tuple(output.detach().numpy() for output in outputs)
         if y_bar is None:

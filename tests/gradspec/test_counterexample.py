@@ -100,7 +100,10 @@ def test_a_param_that_is_no_literal_is_found_by_its_place(tmp_path: Path) -> Non
     ("op", "words"),
     [
         (square(), "holds the param 'p', which square no longer has"),
-        (power(inputs={"x": real("n"), "w": real("n")}, forward=lambda x, w, p: (x, w)), "holds 1 inputs; power now has 2"),
+        (
+            power(inputs={"x": real("n"), "w": real("n")}, forward=lambda x, w, p: (x, w)),
+            "holds 1 inputs; power now has 2",
+        ),
     ],
 )
 def test_an_op_that_has_changed_is_told(tmp_path: Path, op: Any, words: str) -> None:

@@ -36,7 +36,11 @@ MASK = np.arange(12).reshape(3, 4) % 3 > 0
         (WANT[:, ::-1], WANT, "the right values, in reverse order along axis 1"),
         (WANT + ROWS, WANT, "a missing term: the difference is constant along axis 1"),
         (WANT + WANT.sum(axis=0), WANT, "a missing term: the difference is constant along axis 0"),
-        (WANT + np.outer([1, 2, 3], [1, -1, 2, 5]), WANT, "a missing term: the difference is an outer product (rank 1)"),
+        (
+            WANT + np.outer([1, 2, 3], [1, -1, 2, 5]),
+            WANT,
+            "a missing term: the difference is an outer product (rank 1)",
+        ),
         (WANT * MASK, WANT, "a mask that is too narrow: 4 of 12 entries are 0"),
         (np.abs(WANT), WANT, "the right sizes with wrong signs: abs() or a wrong branch"),
         (

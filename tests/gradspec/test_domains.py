@@ -25,9 +25,7 @@ OPS: dict[str, Op] = {
     "far": square(inputs={"x": array("n", lo=1e6, hi=2e6)}),
     "sizes in bounds": square(inputs={"x": array("n d", lo=lambda s: s["n"], hi=lambda s: s["n"] + s["d"])}),
     "index": times(inputs={"x": real("k d"), "w": index("n", "k")}),
-    "integer with holes": times(
-        inputs={"x": real("n"), "w": array("n", integer=True, lo=-1, hi=3, exclude=(0, 3))}
-    ),
+    "integer with holes": times(inputs={"x": real("n"), "w": array("n", integer=True, lo=-1, hi=3, exclude=(0, 3))}),
     "broadcast": times(inputs={name: array("... n d", broadcastable=True) for name in "xw"}),
     "params": power(params={"p": (1, 2, lambda sizes: sizes["n"] + 1)}),
     "empty range at size 0": square(inputs={"x": array("n 2", lo=1.0, hi=lambda sizes: sizes["n"])}),

@@ -11,7 +11,7 @@ from gradspec import CheckResult, Report, Verdict
 from gradspec.results import overall
 
 ORACLES = frozenset({"fd", "torch"})
-P, F, I, S = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.SKIPPED
+P, F, Q, S = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.SKIPPED  # Q: still a question
 
 
 def results(**verdicts: Verdict) -> tuple[CheckResult, ...]:
@@ -26,14 +26,14 @@ def results(**verdicts: Verdict) -> tuple[CheckResult, ...]:
         (results(contract=P, fd=P, torch=S), P),
         (results(contract=P, fd=S, torch=P), P),
         (results(contract=S, fd=P), P),
-        (results(contract=P, fd=S, torch=S), I),
-        (results(contract=P, fd=I, torch=P), I),
-        (results(contract=I, fd=P), I),
-        (results(contract=P), I),
-        (results(fd=S), I),
-        ((), I),
+        (results(contract=P, fd=S, torch=S), Q),
+        (results(contract=P, fd=Q, torch=P), Q),
+        (results(contract=Q, fd=P), Q),
+        (results(contract=P), Q),
+        (results(fd=S), Q),
+        ((), Q),
         (results(contract=F, fd=P), F),
-        (results(contract=F, fd=I), F),
+        (results(contract=F, fd=Q), F),
         (results(contract=P, fd=F, torch=P), F),
     ],
 )
@@ -71,9 +71,11 @@ def test_failures_come_worst_first() -> None:
 
 def test_to_dict_is_strict_json() -> None:
     """Infinite numbers become null; nothing else is lost."""
-    made = report(CheckResult(name="fd", verdict=I, reason="nothing was compared", notes=("n",)))
+    made = report(CheckResult(name="fd", verdict=Q, reason="nothing was compared", notes=("n",)))
     data = json.loads(json.dumps(made.to_dict(), allow_nan=False))
-    assert ("f", "INCONCLUSIVE", 1, 2, 0.123) == tuple(data[k] for k in ("op", "verdict", "seed", "examples", "seconds"))
+    assert ("f", "INCONCLUSIVE", 1, 2, 0.123) == tuple(
+        data[k] for k in ("op", "verdict", "seed", "examples", "seconds")
+    )
     assert data["resolution"] is None
     (check,) = data["checks"]
     assert {"name", "verdict", "reason", "notes", "counterexample", "resolution"} <= set(check)

@@ -42,7 +42,9 @@ def test_a_product_keeps_its_factor_apart() -> None:
     assert (Axis(6, ("g",)),) == parse_shape("2*g*3").axes
 
 
-@pytest.mark.parametrize("text", ["n ...", "... ...", "n,d", "n*", "*n", "-1", "n+1", "1.5", "2n", "n**2", "(n)", "n-d"])
+@pytest.mark.parametrize(
+    "text", ["n ...", "... ...", "n,d", "n*", "*n", "-1", "n+1", "1.5", "2n", "n**2", "(n)", "n-d"]
+)
 def test_what_is_no_size_is_refused(text: str) -> None:
     """The error names the part that cannot be read."""
     with pytest.raises(ShapeError, match="is not a size"):

@@ -180,5 +180,7 @@ def test_imports_are_light(statement: str, heavy: list[str]) -> None:
 
 def test_a_rule_may_be_any_callable() -> None:
     """Classes with __call__, lambdas and builtins without a signature are all accepted."""
-    assert isinstance(Op(name="f", forward=square_forward, vjp=lambda saved, y_bar: (y_bar,), inputs={"x": real("")}), Op)
+    assert isinstance(
+        Op(name="f", forward=square_forward, vjp=lambda saved, y_bar: (y_bar,), inputs={"x": real("")}), Op
+    )
     assert isinstance(square(forward=max), Op)

@@ -73,7 +73,10 @@ def test_only_the_input_concerned_is_named() -> None:
         square(forward=lambda x: (x * 0, None), vjp=lambda _, y_bar: (-0.0 * y_bar,)),
         square(
             inputs={"x": real("n d")},
-            forward=lambda x: ((e := np.exp(x - x.max(1, keepdims=True, initial=0))) / e.sum(1, keepdims=True), e / e.sum(1, keepdims=True)),
+            forward=lambda x: (
+                (e := np.exp(x - x.max(1, keepdims=True, initial=0))) / e.sum(1, keepdims=True),
+                e / e.sum(1, keepdims=True),
+            ),
             vjp=lambda y, y_bar: (y * (y_bar - (y * y_bar).sum(1, keepdims=True)),),
         ),
     ],

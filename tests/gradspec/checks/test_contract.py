@@ -20,7 +20,11 @@ def contract(op: Op, examples: int = 8) -> CheckResult:
 
 
 def _identity(**changes: Any) -> Op:
-    fields: dict[str, Any] = {"name": "identity", "forward": lambda x: (x.copy(), None), "vjp": lambda s, y_bar: (y_bar,)}
+    fields: dict[str, Any] = {
+        "name": "identity",
+        "forward": lambda x: (x.copy(), None),
+        "vjp": lambda s, y_bar: (y_bar,),
+    }
     return square(**{**fields, **changes})
 
 
@@ -151,7 +155,9 @@ BREACHES: dict[str, tuple[Callable[[], Op], str]] = {
         "vjp returns memory of the input 'w' as the cotangent of 'x'",
     ),
     "returns saved": (
-        lambda: _identity(forward=lambda x: (3 * x, {"jacobian": np.full_like(x, 3)}), vjp=lambda s, y: (s["jacobian"],)),
+        lambda: _identity(
+            forward=lambda x: (3 * x, {"jacobian": np.full_like(x, 3)}), vjp=lambda s, y: (s["jacobian"],)
+        ),
         "vjp returns memory of its residuals (`saved`) as the cotangent of 'x'",
     ),
     "keeps state in the module": (
@@ -207,7 +213,10 @@ BREACHES: dict[str, tuple[Callable[[], Op], str]] = {
         lambda: square(forward=lambda x: (float(x.sum()), x)),
         "(float) as y; it should be a NumPy array",
     ),
-    "forward is random": (lambda: square(forward=_random_forward()), "forward gives different values when called again"),
+    "forward is random": (
+        lambda: square(forward=_random_forward()),
+        "forward gives different values when called again",
+    ),
     "forward writes into its input": (lambda: square(forward=_writes_its_input), "forward changes its input 'x'"),
     "forward returns a buffer": (
         lambda: square(forward=_forward_buffer()),
@@ -251,9 +260,7 @@ def _argmax_too_vjp(saved: np.ndarray, y_bar: Any) -> tuple[np.ndarray]:
 
 ALLOWED: dict[str, Callable[[], Op]] = {
     "y_bar itself": _identity,
-    "y_bar twice": lambda: times(
-        forward=lambda x, w: (x + w, None), vjp=lambda saved, y_bar: (y_bar, y_bar)
-    ),
+    "y_bar twice": lambda: times(forward=lambda x, w: (x + w, None), vjp=lambda saved, y_bar: (y_bar, y_bar)),
     "a reshaped view of y_bar": lambda: square(
         inputs={"x": real("n d")},
         forward=lambda x: (x.reshape(-1), x.shape),
@@ -283,8 +290,12 @@ ALLOWED: dict[str, Callable[[], Op]] = {
         inputs={"x": real("n d"), "w": array("n d", differentiable=False)},
         vjp=lambda s, y_bar: (s[1] * y_bar, None),
     ),
-    "a cotangent in Fortran order": lambda: times(vjp=lambda s, y_bar: tuple(map(np.asfortranarray, times_vjp(s, y_bar)))),
-    "a counter that changes nothing": lambda: square(vjp=lambda s, y_bar, calls=[]: (calls.append(1), square_vjp(s, y_bar))[1]),  # noqa: B006
+    "a cotangent in Fortran order": lambda: times(
+        vjp=lambda s, y_bar: tuple(map(np.asfortranarray, times_vjp(s, y_bar)))
+    ),
+    "a counter that changes nothing": lambda: square(
+        vjp=lambda s, y_bar, calls=[]: (calls.append(1), square_vjp(s, y_bar))[1]
+    ),
 }
 
 
@@ -325,6 +336,8 @@ def test_times_forward_is_called_with_the_declared_order() -> None:
         seen.add(tuple(str(x.shape) for x in arrays))
         return times_forward(*arrays)
 
-    op = times(forward=forward, inputs={"x": real("2 3"), "w": real("3")}, vjp=lambda s, y: (s[1] * y, (s[0] * y).sum(0)))
+    op = times(
+        forward=forward, inputs={"x": real("2 3"), "w": real("3")}, vjp=lambda s, y: (s[1] * y, (s[0] * y).sum(0))
+    )
     assert Verdict.PASS is contract(op).verdict
     assert {("(2, 3)", "(3,)")} == seen

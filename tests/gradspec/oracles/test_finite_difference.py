@@ -118,7 +118,9 @@ def test_the_claimed_error_covers_the_true_one(record_property: Callable[[str, o
         (lambda x: 0 * x + 3, 2.0, None, 0.0),
     ],
 )
-def test_hard_but_smooth_points_are_conclusive(function: Function, x: float, scale: float | None, expected: float) -> None:
+def test_hard_but_smooth_points_are_conclusive(
+    function: Function, x: float, scale: float | None, expected: float
+) -> None:
     """Points at which a fixed absolute step fails: the estimate is right and says so."""
     found = slope(function, x, scale=scale)
     step = max(abs(x), 1.0) if scale is None else scale
