@@ -32,7 +32,7 @@ JUDGING = (
     "gradspec/oracles/*.py",
     "ops/rules/*.py",
     *(f"gradspec/{name}.py" for name in ("directions", "domains", "engine", "evidence", "layouts", "measurement")),
-    *(f"gradspec/{name}.py" for name in ("trial", "values")),
+    *(f"gradspec/{name}.py" for name in ("caller", "trial", "values")),
 )
 
 
@@ -49,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for op in OPS
         for start in range(record["ops"].get(op.name, {}).get("seeds", 0), options.seeds, CHUNK)
     ]
+    tasks.sort(key=lambda task: task[1])  # stable: every op keeps step, so that an interrupted run tells of all
     print(f"{len(OPS)} ops, {options.seeds} seeds each: {len(tasks)} tasks to run", flush=True)
     parts: dict[str, dict[int, dict[str, Any]]] = {}
     with ProcessPoolExecutor(options.workers) as pool:

@@ -14,6 +14,7 @@ import hypothesis
 import numpy as np
 from hypothesis import HealthCheck, Phase, Verbosity
 
+from gradspec.caller import CallFailedError
 from gradspec.checks import CHECKS, ORACLES, Check, Mismatch, Outcome
 from gradspec.domains import Case, Recipe, declared_examples, make_case, required, strategy, systematic
 from gradspec.errors import DeclarationError, TargetError
@@ -22,7 +23,7 @@ from gradspec.explain import explained
 from gradspec.layouts import Space
 from gradspec.results import CheckResult, Report, Verdict, overall
 from gradspec.spec import Op
-from gradspec.trial import CallFailedError, Trial
+from gradspec.trial import Trial
 
 DEFAULT_EXAMPLES = 100
 SYSTEMATIC_SHARE = 0.6  # of the examples; the rest is drawn by Hypothesis

@@ -8,12 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from gradspec.caller import CallFailedError
 from gradspec.checks import Check, Mismatch
 from gradspec.domains import Case
 from gradspec.errors import DeclarationError
 from gradspec.evidence import Evidence
 from gradspec.layouts import FULL, Combination, Space
-from gradspec.trial import CallFailedError, Trial
+from gradspec.trial import Trial
 from gradspec.values import Interval, interval
 
 MAX_TRIES = 400

@@ -5,6 +5,7 @@ NumPy only: rule files import this module and nothing else of gradspec.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import math
 import re
@@ -143,7 +144,7 @@ class Op:
         sizes: Size symbol -> (smallest, largest), inclusive; (0, 4) for symbols not named.
         where: ``(sizes, params) -> bool``; removes combinations without a meaning.
         dtypes: The float dtypes to verify.
-        linear_in: Names of inputs in which the op is linear.
+        linear_in: Names of inputs in which the op is linear, or affine: linear plus what they do not enter.
         kinks: Where the op has kinks, in words.
         examples: Inputs that are always tried: tuples of arrays, or mappings name -> array or param.
         exceptions: Check -> the reason (with a URL) why it may fail.
@@ -214,9 +215,24 @@ class Op:
 
     @property
     def location(self) -> str:
-        """The file and line of the vjp, as ``path:line``; "" where Python does not know it."""
-        code = getattr(inspect.unwrap(self.vjp), "__code__", None)
+        """The file and line of the vjp, as ``path:line``; "" where Python does not know it.
+
+        A rule made from one other function (by a factory, a decorator) is where that function is.
+        """
+        rule = inspect.unwrap(self.vjp)
+        while len(made_of := [f for f in _closed_over(rule) if inspect.isfunction(f)]) == 1:
+            rule = inspect.unwrap(made_of[0])
+        code = getattr(rule, "__code__", None)
         return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else ""
+
+
+def _closed_over(function: Callable[..., Any]) -> list[Any]:
+    """What the function uses of the function that made it; a cell that is still empty is left out."""
+    found = []
+    for cell in getattr(function, "__closure__", None) or ():
+        with contextlib.suppress(ValueError):
+            found.append(cell.cell_contents)
+    return [value for value in found if value is not function]
 
 
 def frozen(mapping: Mapping[str, Any]) -> Mapping[str, Any]:

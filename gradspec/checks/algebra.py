@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gradspec.caller import CallFailedError
 from gradspec.checks.outcome import Mismatch, Outcome, entry, number
 from gradspec.evidence import Evidence
-from gradspec.trial import CallFailedError, Trial
+from gradspec.trial import Trial
 
 POWERS = (2, -2, 20, -20)
 

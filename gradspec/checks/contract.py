@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from gradspec.caller import CallFailedError
 from gradspec.checks.outcome import Mismatch, Outcome, entry, number
 from gradspec.evidence import Evidence
-from gradspec.trial import CallFailedError, Trial
+from gradspec.trial import Trial
 
 
 def contract(trial: Trial, evidence: Evidence) -> list[Outcome]:

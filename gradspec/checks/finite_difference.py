@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from gradspec.caller import CallFailedError
 from gradspec.checks.comparison import outcomes, wrong_cotangent
 from gradspec.checks.outcome import Outcome
 from gradspec.evidence import Evidence
-from gradspec.trial import CallFailedError, Trial
+from gradspec.trial import Trial
 
 
 def vjp_finite_difference(trial: Trial, evidence: Evidence) -> list[Outcome]:

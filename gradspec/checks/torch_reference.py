@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradspec.caller import CallFailedError
 from gradspec.checks.comparison import outcomes, wrong_cotangent
 from gradspec.checks.outcome import Mismatch, Outcome, entry, number
 from gradspec.evidence import CONCLUSIVE, NOISE, ROUNDING, Evidence, Judgement
 from gradspec.oracles import torch_autograd
 from gradspec.spec import Op
-from gradspec.trial import EPS, CallFailedError, Trial
+from gradspec.trial import EPS, Trial
 
 IMPRECISE = 1e-8  # references cut corners below this share of the terms: softplus beyond 20, for one
 CLEAR = 4.0  # a difference of this many bars counts even where finite differences cannot see it
