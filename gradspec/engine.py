@@ -253,7 +253,8 @@ class Run:
             )
             return CheckResult(**counts, verdict=Verdict.FAIL, message=message)
         missing = self._missing(tally)
-        return CheckResult(**counts, verdict=Verdict.INCONCLUSIVE if missing else Verdict.PASS, reason=missing)
+        open_question = Verdict.SKIPPED if tally.check.partial else Verdict.INCONCLUSIVE
+        return CheckResult(**counts, verdict=open_question if missing else Verdict.PASS, reason=missing)
 
     def _missing(self, tally: Tally) -> str:
         """What a PASS still lacks; "" if nothing."""

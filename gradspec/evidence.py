@@ -64,6 +64,15 @@ class Judgement:
 class Evidence(Measurement):
     """A trial's measurements, and cotangents held against them."""
 
+    @cached_property
+    def of_rule(self) -> Judgement:
+        """The rule's own answer against finite differences.
+
+        Raises:
+            CallFailedError: The rule gives no cotangents.
+        """
+        return self.judge(self.trial.flat_cotangents(self.trial.x_bar))
+
     def judge(
         self, cotangent: np.ndarray, measured: tuple[Directions, Estimate] | None = None, *, second_look: bool = True
     ) -> Judgement:
@@ -92,17 +101,22 @@ class Evidence(Measurement):
         smallest step is 122.0004 π.
         """
         wrong = np.flatnonzero(judgement.wrong)
-        again = Directions(
-            inputs=tuple(directions.inputs[p] for p in wrong),
-            entries=directions.entries[wrong],
-            moves=directions.moves[wrong] * SECOND_STEP,
-            both=directions.both[wrong],
-            images=directions.images[wrong] * SECOND_STEP,
-        )
+        again = directions.chosen([*wrong])
+        again = replace(again, moves=again.moves * SECOND_STEP, images=again.images * SECOND_STEP)
         confirmed = judgement.wrong.copy()
         confirmed[wrong] = self.judge(cotangent, self.along_each(again), second_look=False).wrong
         doubtful = judgement.wrong & ~confirmed
         return replace(judgement, wrong=confirmed, conclusive=judgement.conclusive & ~doubtful)
+
+    def judge_along(
+        self, directions: Directions, cotangent: np.ndarray, value: np.ndarray, error: np.ndarray, exists: np.ndarray
+    ) -> Judgement:
+        """Hold a cotangent (n',) against derivatives (p, m) known up to *error* (p, m), where they exist (p,)."""
+        size = np.abs(self.trial.v)
+        with np.errstate(all="ignore"):
+            want = np.where(size > 0, self.trial.v * value, 0.0).sum(axis=1)
+            spread = np.where(size > 0, size * error, 0.0).sum(axis=1)
+            return self._judgement(cotangent, directions, want, spread, np.zeros(len(directions)), exists)
 
     def judge_against(self, cotangent: np.ndarray, reference: np.ndarray) -> Judgement:
         """Hold a cotangent (n',) against another one that is exact up to rounding."""

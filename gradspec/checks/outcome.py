@@ -76,6 +76,7 @@ class Check:
         title: What it makes sure of, in a phrase.
         skip: Says why it does not apply to an op; "" if it does.
         oracle: Whether it holds the vjp against an independent oracle.
+        partial: Whether it may apply to part of an op's domain only: what it then lacks is no question left open.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Check:
     title: str
     skip: Callable[[Op], str] = lambda _op: ""
     oracle: bool = False
+    partial: bool = False
 
 
 def number(value: float, other: float | None = None) -> str:

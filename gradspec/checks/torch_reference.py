@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gradspec.caller import CallFailedError
-from gradspec.checks.comparison import outcomes, wrong_cotangent
+from gradspec.checks.comparison import corrected, outcomes, wrong_cotangent
 from gradspec.checks.outcome import Mismatch, Outcome, entry, number
 from gradspec.evidence import CONCLUSIVE, NOISE, ROUNDING, Evidence, Judgement
 from gradspec.oracles import torch_autograd
@@ -126,7 +126,7 @@ def vjp_torch(trial: Trial, evidence: Evidence) -> list[Outcome]:
         return [Outcome(comparisons=1, note=str(answer))]
     reference = trial.flat_cotangents(answer.cotangents)
     judgement = evidence.judge_against(cotangent, reference)
-    confirmed, doubtful = _adjudicated(trial, evidence, cotangent, judgement)
+    confirmed, doubtful = _adjudicated(trial, evidence, judgement)
     names = np.array(evidence.directions.inputs)
     remarkable = doubtful & (judgement.discrepancy > CLEAR)
     notes = {
@@ -143,21 +143,19 @@ def vjp_torch(trial: Trial, evidence: Evidence) -> list[Outcome]:
     )
     return outcomes(
         trial,
-        evidence,
+        evidence.directions,
         accepted,
         confirmed,
-        lambda name: _described(trial, evidence, name, confirmed, reference),
+        lambda name: _described(trial, evidence, name, judgement, confirmed, reference),
         notes,
     )
 
 
-def _adjudicated(
-    trial: Trial, evidence: Evidence, cotangent: np.ndarray, against: Judgement
-) -> tuple[np.ndarray, np.ndarray]:
+def _adjudicated(trial: Trial, evidence: Evidence, against: Judgement) -> tuple[np.ndarray, np.ndarray]:
     """Which differences from torch are the rule's fault, and which say something about the reference only."""
     if not against.wrong.any():
         return against.wrong, against.wrong
-    by_difference = evidence.judge(cotangent)
+    by_difference = evidence.of_rule
     x, moves = np.abs(trial.point), np.abs(evidence.directions.moves)
     with np.errstate(all="ignore"):
         torch_is_possible = np.abs(against.want - by_difference.want) <= by_difference.bar
@@ -170,18 +168,8 @@ def _adjudicated(
     return confirmed, against.wrong & ~confirmed
 
 
-def _described(trial: Trial, evidence: Evidence, name: str, wrong: np.ndarray, reference: np.ndarray) -> Mismatch:
-    found = wrong_cotangent(trial, evidence, name, wrong, "torch")
-    if found.want is None or found.got is None or found.wrong is None:
-        return found
-    want = reference[trial.slices[name]].reshape(found.got.shape)
-    with np.errstate(all="ignore"):
-        relative = np.abs(found.got - want) / np.maximum(np.abs(found.got), np.abs(want))
-    worst = np.unravel_index(int(np.nanargmax(np.where(found.wrong, relative, -1.0))), want.shape)
-    place = entry(name, tuple(map(int, worst)))
-    got, right = float(found.got[worst]), float(want[worst])
-    line = (
-        f"{place} = {number(got, right)}, but should be {number(right, got)}, "
-        f"a relative difference of {float(relative[worst]):.0e}     (torch)"
-    )
-    return Mismatch(**{**found.__dict__, "lines": (line, *found.lines[1:]), "want": want})
+def _described(
+    trial: Trial, evidence: Evidence, name: str, judgement: Judgement, wrong: np.ndarray, reference: np.ndarray
+) -> Mismatch:
+    found = wrong_cotangent(trial, evidence, name, evidence.directions, judgement, wrong, "torch")
+    return corrected(found, reference[trial.slices[name]], "torch")
