@@ -108,6 +108,16 @@ class Evidence(Measurement):
         doubtful = judgement.wrong & ~confirmed
         return replace(judgement, wrong=confirmed, conclusive=judgement.conclusive & ~doubtful)
 
+    @cached_property
+    def cancellation(self) -> np.ndarray:
+        """(p, m) what another way of computing the derivative may lose: it rounds in terms of the size |y / x|.
+
+        They may cancel in the rule, as in x / x.sum() of one x.
+        """
+        x, moves = np.abs(self.trial.point), np.abs(self.directions.moves)
+        steepness = (moves / np.where(x > 0, x, 1.0)).max(axis=1, initial=0.0)
+        return np.asarray(ROUNDING * EPS[self.trial.case.dtype] * np.outer(steepness, np.abs(self.trial.y64)))
+
     def judge_along(
         self, directions: Directions, cotangent: np.ndarray, value: np.ndarray, error: np.ndarray, exists: np.ndarray
     ) -> Judgement:

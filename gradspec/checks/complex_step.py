@@ -26,7 +26,7 @@ def vjp_complex_step(trial: Trial, evidence: Evidence) -> list[Outcome]:
         return []
     directions, by_difference = evidence.directions, evidence.of_rule
     exists = by_difference.conclusive & (by_difference.width == 0)  # elsewhere nothing confirms the complex step
-    judgement = evidence.judge_along(directions, cotangent, found, np.zeros(found.shape), exists)
+    judgement = evidence.judge_along(directions, cotangent, found, evidence.cancellation, exists)
 
     def described(name: str) -> Mismatch:
         mismatch = wrong_cotangent(trial, evidence, name, directions, judgement, judgement.wrong, "complex step")

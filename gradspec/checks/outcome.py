@@ -15,6 +15,8 @@ from gradspec.trial import Trial
 if TYPE_CHECKING:
     from gradspec.spec import Op
 
+SHOWN = 8  # entries above which an array is described, not printed
+
 
 @dataclass(frozen=True, kw_only=True)
 class Mismatch:
@@ -54,6 +56,7 @@ class Outcome:
         discrepancy: Largest difference over bar.
         mismatch: The failure, if it is one.
         note: A remark that changes no verdict.
+        dispute: The evidence that the oracles contradict each other here, whatever the rule says.
     """
 
     input: str = ""
@@ -64,6 +67,7 @@ class Outcome:
     discrepancy: float = 0.0
     mismatch: Mismatch | None = None
     note: str = ""
+    dispute: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,3 +104,11 @@ def number(value: float, other: float | None = None) -> str:
 def entry(name: str, position: tuple[int, ...], suffix: str = "_bar") -> str:
     """``x_bar[0, 1]``, or ``x_bar`` for 0-d."""
     return f"{name}{suffix}[{', '.join(map(str, position))}]" if position else f"{name}{suffix}"
+
+
+def show(array: np.ndarray) -> str:
+    """A small array in full, a large one by its shape."""
+    if array.size > SHOWN:
+        return f"an array of shape {array.shape}"
+    text = np.array2string(array, separator=", ", precision=6, suppress_small=False, floatmode="unique")
+    return " ".join(text.split()).replace("[ ", "[").replace(" ]", "]").replace(" ,", ",")
