@@ -26,7 +26,7 @@ from gradspec.spec import Op
 from gradspec.trial import Trial
 
 DEFAULT_EXAMPLES = 100
-SYSTEMATIC_SHARE = 0.6  # of the examples; the rest is drawn by Hypothesis
+SYSTEMATIC_SHARE = 0.8  # of the examples; the rest is drawn by Hypothesis
 CONCLUSIVE_SHARE = 0.95  # of a check's comparisons must count for a PASS
 MIN_ORDINARY = 5  # ordinary draws before "forward is not finite in most of them" is said
 MIN_DISPUTES = 3  # a reference is refused only if it contradicts finite differences in most ordinary cases

@@ -164,10 +164,22 @@ class Evidence(Measurement):
             bar, undecided = self._excused_in_float32(directions, np.abs(claim - want) - width, bar, terms)
             conclusive = conclusive & ~undecided
             wrong = conclusive & ~(np.abs(claim - want) <= bar + width)
+        if wrong.any():
+            undecided = wrong & self._between_branches(directions, want, bar + width)
+            wrong, conclusive = wrong & ~undecided, conclusive & ~undecided
         judged = exists & np.isfinite(want)
         if directions is self.directions and (directions.entries >= 0).sum() == self.trial.point.size:
             judged &= conclusive | (directions.entries >= 0)  # every entry is compared by itself: the rest is extra
         return Judgement(claim, want, bar, width, terms, judged, conclusive, wrong)
+
+    def _between_branches(self, directions: Directions, want: np.ndarray, bar: np.ndarray) -> np.ndarray:
+        """(p,) whether the rule is right for some inputs an ulp away and wrong for others: no oracle sees so finely.
+
+        x**p at x = 0 has the slope 1 for p = 1 and 0 one ulp above. A point that is wrong all by itself stays wrong.
+        """
+        claims = np.array([self.claims(x_bar, directions) for _, x_bar in self.trial.jittered])
+        agrees = np.abs(claims - want) <= bar + CONCLUSIVE[self.trial.case.dtype] * np.abs(want)
+        return np.asarray(agrees.any(axis=0) & ~agrees.all(axis=0))
 
     def rounding(self, cotangent: np.ndarray, directions: Directions) -> tuple[np.ndarray, np.ndarray]:
         """The terms that enter each comparison (p,), and what rounding may cost there."""

@@ -177,7 +177,10 @@ def corrected(found: Mismatch, want: np.ndarray, oracle: str) -> Mismatch:
     want = want.reshape(found.got.shape)
     with np.errstate(all="ignore"):
         relative = np.abs(found.got - want) / np.maximum(np.abs(found.got), np.abs(want))
-    worst = np.unravel_index(int(np.nanargmax(np.where(found.wrong, relative, -1.0))), want.shape)
+    relative = np.where(found.wrong & np.isfinite(want), np.where(np.isnan(relative), np.inf, relative), -1.0)
+    worst = np.unravel_index(int(np.argmax(relative)), want.shape)
+    if relative[worst] < 0:
+        return found
     got, right = float(found.got[worst]), float(want[worst])
     line = (
         f"{entry(found.input, tuple(map(int, worst)))} = {number(got, right)}, but should be {number(right, got)}, "
