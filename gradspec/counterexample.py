@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from gradspec.checks.outcome import show
 from gradspec.domains import Case
 from gradspec.errors import TargetError
 from gradspec.spec import Op
 
 FORMAT = 1
 MEANT = {"op", "check", "target", "dtype", "sizes", "lead", "params", "keys", "seed", "label", "outputs"}
-SHOWN = 8  # entries above which an array is described, not printed
 
 
 @dataclass(frozen=True)
@@ -171,11 +171,3 @@ def _params(path: Path, op: Op, meta: Mapping[str, Any]) -> dict[str, Any]:
                 raise TargetError(f"{path}: cannot restore the param {name} = {text}") from None
             params[name] = listed[int(key)]
     return params
-
-
-def show(array: np.ndarray) -> str:
-    """A small array in full, a large one by its shape."""
-    if array.size > SHOWN:
-        return f"an array of shape {array.shape}"
-    text = np.array2string(array, separator=", ", precision=6, suppress_small=False, floatmode="unique")
-    return " ".join(text.split()).replace("[ ", "[").replace(" ]", "]").replace(" ,", ",")

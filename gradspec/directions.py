@@ -38,6 +38,16 @@ class Directions:
     def __len__(self) -> int:
         return len(self.inputs)
 
+    def chosen(self, which: list[int]) -> Directions:
+        """Some of the directions."""
+        return Directions(
+            inputs=tuple(self.inputs[p] for p in which),
+            entries=self.entries[which],
+            moves=self.moves[which],
+            both=self.both[which],
+            images=self.images[which],
+        )
+
     @property
     def scale(self) -> np.ndarray:
         """(p,) how far a step of 1 moves the entry."""

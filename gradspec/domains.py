@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from gradspec.errors import DeclarationError
 from gradspec.layouts import FULL, Combination, Pattern, Space
 from gradspec.spec import Op
-from gradspec.values import fill, interval, kinds
+from gradspec.values import fill, interval, kinds, near
 
 COTANGENTS = ("signed", "one-hot", "large", "small")
 LARGE, SMALL = 2.0**20, 2.0**-20  # powers of two: only the magnitude of y_bar changes, not its digits
@@ -122,7 +123,7 @@ def strategy(space: Space) -> st.SearchStrategy[Recipe]:
         combination = draw(st.sampled_from(space.combinations))
         fillings = []
         for name in op.inputs:
-            special = kinds(interval(op, name, combination.sizes))
+            special = kinds(interval(op, name, combination.sizes), combination.params)
             fillings.append(draw(st.sampled_from((*special, *["uniform"] * (len(special) // 2)))))
         return Recipe(
             combination=combination,
@@ -277,8 +278,14 @@ def _broadcasting(space: Space) -> Iterator[Recipe]:
 def _param_pairs(space: Space) -> Iterator[Recipe]:
     """Each param value once more in float32 and with a special value, then the combinations of values."""
     for recipe in list(_every_param(space)):
-        first = kinds(interval(space.op, next(iter(space.op.inputs)), recipe.combination.sizes))
-        yield replace(recipe, kinds=(first[min(1, len(first) - 1)], *recipe.kinds[1:]))
+        domain = interval(space.op, next(iter(space.op.inputs)), recipe.combination.sizes)
+        first = kinds(domain, recipe.combination.params)
+        telling = near(domain, recipe.combination.params) or [first[min(1, len(first) - 1)]]
+        for kind in telling:
+            special = replace(recipe, kinds=(kind, *recipe.kinds[1:]), lead=max(space.leads, key=math.prod))
+            yield special
+            if "float32" in space.op.dtypes:
+                yield replace(special, dtype="float32")
         if "float32" in space.op.dtypes:
             yield replace(recipe, dtype="float32")
     seen: set[tuple[str, ...]] = set()

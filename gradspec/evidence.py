@@ -64,6 +64,15 @@ class Judgement:
 class Evidence(Measurement):
     """A trial's measurements, and cotangents held against them."""
 
+    @cached_property
+    def of_rule(self) -> Judgement:
+        """The rule's own answer against finite differences.
+
+        Raises:
+            CallFailedError: The rule gives no cotangents.
+        """
+        return self.judge(self.trial.flat_cotangents(self.trial.x_bar))
+
     def judge(
         self, cotangent: np.ndarray, measured: tuple[Directions, Estimate] | None = None, *, second_look: bool = True
     ) -> Judgement:
@@ -92,17 +101,32 @@ class Evidence(Measurement):
         smallest step is 122.0004 π.
         """
         wrong = np.flatnonzero(judgement.wrong)
-        again = Directions(
-            inputs=tuple(directions.inputs[p] for p in wrong),
-            entries=directions.entries[wrong],
-            moves=directions.moves[wrong] * SECOND_STEP,
-            both=directions.both[wrong],
-            images=directions.images[wrong] * SECOND_STEP,
-        )
+        again = directions.chosen([*wrong])
+        again = replace(again, moves=again.moves * SECOND_STEP, images=again.images * SECOND_STEP)
         confirmed = judgement.wrong.copy()
         confirmed[wrong] = self.judge(cotangent, self.along_each(again), second_look=False).wrong
         doubtful = judgement.wrong & ~confirmed
         return replace(judgement, wrong=confirmed, conclusive=judgement.conclusive & ~doubtful)
+
+    @cached_property
+    def cancellation(self) -> np.ndarray:
+        """(p, m) what another way of computing the derivative may lose: it rounds in terms of the size |y / x|.
+
+        They may cancel in the rule, as in x / x.sum() of one x.
+        """
+        x, moves = np.abs(self.trial.point), np.abs(self.directions.moves)
+        steepness = (moves / np.where(x > 0, x, 1.0)).max(axis=1, initial=0.0)
+        return np.asarray(ROUNDING * EPS[self.trial.case.dtype] * np.outer(steepness, np.abs(self.trial.y64)))
+
+    def judge_along(
+        self, directions: Directions, cotangent: np.ndarray, value: np.ndarray, error: np.ndarray, exists: np.ndarray
+    ) -> Judgement:
+        """Hold a cotangent (n',) against derivatives (p, m) known up to *error* (p, m), where they exist (p,)."""
+        size = np.abs(self.trial.v)
+        with np.errstate(all="ignore"):
+            want = np.where(size > 0, self.trial.v * value, 0.0).sum(axis=1)
+            spread = np.where(size > 0, size * error, 0.0).sum(axis=1)
+            return self._judgement(cotangent, directions, want, spread, np.zeros(len(directions)), exists)
 
     def judge_against(self, cotangent: np.ndarray, reference: np.ndarray) -> Judgement:
         """Hold a cotangent (n',) against another one that is exact up to rounding."""
@@ -140,10 +164,22 @@ class Evidence(Measurement):
             bar, undecided = self._excused_in_float32(directions, np.abs(claim - want) - width, bar, terms)
             conclusive = conclusive & ~undecided
             wrong = conclusive & ~(np.abs(claim - want) <= bar + width)
+        if wrong.any():
+            undecided = wrong & self._between_branches(directions, want, bar + width)
+            wrong, conclusive = wrong & ~undecided, conclusive & ~undecided
         judged = exists & np.isfinite(want)
         if directions is self.directions and (directions.entries >= 0).sum() == self.trial.point.size:
             judged &= conclusive | (directions.entries >= 0)  # every entry is compared by itself: the rest is extra
         return Judgement(claim, want, bar, width, terms, judged, conclusive, wrong)
+
+    def _between_branches(self, directions: Directions, want: np.ndarray, bar: np.ndarray) -> np.ndarray:
+        """(p,) whether the rule is right for some inputs an ulp away and wrong for others: no oracle sees so finely.
+
+        x**p at x = 0 has the slope 1 for p = 1 and 0 one ulp above. A point that is wrong all by itself stays wrong.
+        """
+        claims = np.array([self.claims(x_bar, directions) for _, x_bar in self.trial.jittered])
+        agrees = np.abs(claims - want) <= bar + CONCLUSIVE[self.trial.case.dtype] * np.abs(want)
+        return np.asarray(agrees.any(axis=0) & ~agrees.all(axis=0))
 
     def rounding(self, cotangent: np.ndarray, directions: Directions) -> tuple[np.ndarray, np.ndarray]:
         """The terms that enter each comparison (p,), and what rounding may cost there."""

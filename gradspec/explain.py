@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from gradspec.caller import CallFailedError
 from gradspec.checks import Check, Mismatch
+from gradspec.checks.complex_step import by_complex_step
 from gradspec.counterexample import Counterexample
 from gradspec.diagnosis import diagnose
 from gradspec.domains import Case
@@ -63,14 +67,26 @@ def _with_witnesses(space: Space, case: Case, mismatch: Mismatch) -> Mismatch:
     """Say which other oracles agree with the one that found the failure."""
     if mismatch.want is None or not mismatch.lines or "(finite difference)" not in mismatch.lines[0]:
         return mismatch
-    if space.op.torch is None or not torch_autograd.available():
+    names = [name for name, want in _witnesses(space, case, mismatch.input) if _agrees(want, mismatch.want)]
+    if not names:
         return mismatch
-    with np.errstate(all="ignore"):
-        answer = Trial(space.op, case).torch
-    if isinstance(answer, torch_autograd.ReferenceFailedError):
-        return mismatch
-    theirs = answer.cotangents[[*space.op.inputs].index(mismatch.input)]
-    if theirs is None or not np.allclose(theirs, mismatch.want, rtol=AGREES, atol=AGREES, equal_nan=True):
-        return mismatch
-    first = mismatch.lines[0].replace("(finite difference)", "(finite difference; torch agrees)")
-    return Mismatch(**{**mismatch.__dict__, "lines": (first, *mismatch.lines[1:])})
+    agree = f"{' and '.join(names)} agree{'s' * (len(names) == 1)}"
+    first = mismatch.lines[0].replace("(finite difference)", f"(finite difference; {agree})")
+    return replace(mismatch, lines=(first, *mismatch.lines[1:]))
+
+
+def _witnesses(space: Space, case: Case, name: str) -> Iterator[tuple[str, np.ndarray | None]]:
+    """What the other oracles say of the cotangent of an input."""
+    trial = Trial(space.op, case)
+    with np.errstate(all="ignore"), contextlib.suppress(CallFailedError):
+        yield "complex step", by_complex_step(trial, name)
+        if space.op.torch is not None and torch_autograd.available():
+            answer = trial.torch
+            if not isinstance(answer, torch_autograd.ReferenceFailedError):
+                yield "torch", answer.cotangents[[*space.op.inputs].index(name)]
+
+
+def _agrees(theirs: np.ndarray | None, want: np.ndarray) -> bool:
+    if theirs is None:
+        return False
+    return bool(np.allclose(theirs.reshape(want.shape), want, rtol=AGREES, atol=AGREES, equal_nan=True))

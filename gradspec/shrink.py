@@ -157,6 +157,12 @@ class _Shrinker:
                     if value == 0.0 or now != 0.0:
                         changed = bar.copy()
                         changed.reshape(-1)[flat] = value
+                        if not any(
+                            other.any()
+                            for other in (changed, *bars[:position], *bars[position + 1 :])
+                            if other is not None
+                        ):
+                            continue  # with a cotangent of zeros nobody would believe it
                         yield replace(case, y_bar=(*bars[:position], changed, *bars[position + 1 :]))
 
 

@@ -17,6 +17,7 @@ from gradspec.spec import Op
 from gradspec.values import Interval, interval
 
 EPS = {"float64": float(np.finfo(np.float64).eps), "float32": float(np.finfo(np.float32).eps)}
+CLOSE = 2.0**-40  # a forward of complex numbers must have f(x) as its real part, up to this share of the outputs
 JITTERS = (1.0, -1.0, 8.0, -8.0)  # ulps by which inputs and y_bar are moved to measure the rounding of a rule
 
 
@@ -131,6 +132,24 @@ class Trial(Caller):
             return np.full(self.v.size, np.nan)
         flat = _flat([y for y in ys if np.asarray(y).dtype.kind == "f"])
         return flat if flat.size == self.v.size else np.full(self.v.size, np.nan)
+
+    def complex_outputs(self, point: np.ndarray) -> np.ndarray | None:
+        """Forward as a function (n,) -> (m,) of complex numbers; None where it is none.
+
+        It has to accept them, and to have the real part that it has for real numbers.
+        """
+        if any(domain.transform is not None for domain in self.op.inputs.values()):
+            return None
+        try:
+            ys, _ = self.forward(self.unflattened(point))
+        except CallFailedError:
+            return None
+        floats = [np.asarray(y) for y in ys if np.asarray(y).dtype.kind in "fc"]
+        flat = np.concatenate([y.astype(np.complex128).reshape(-1) for y in floats]) if floats else np.empty(0, complex)
+        if flat.size != self.v.size:
+            return None
+        same = np.abs(flat.real - self.y64) <= CLOSE * np.abs(self.y64).max(initial=0.0)
+        return flat if same.all() else None
 
     @cached_property
     def y64(self) -> np.ndarray:

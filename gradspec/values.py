@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from gradspec.layouts import bounds
 from gradspec.spec import TYPICAL, Op
 
 SMALLEST = 1e-60  # below this, correct formulas lose digits in intermediate products
+LARGEST = 1e8  # params above this are no thresholds
+NEAR = (0.02, 0.15)  # relative distance to a threshold: near, and far enough for the steps of an oracle
 SPREAD = 20.0  # width of the ordinary draws where the domain lies apart from `typical`
 SPECIAL = (1.0, -1.0, 0.5, 2.0, -0.0)
 
@@ -95,14 +98,18 @@ def _integers(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator
 def _magnitudes(smallest: float, largest: float) -> Filler:
     def fill(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         x = 10.0 ** rng.uniform(math.log10(smallest), math.log10(largest), size=shape)
-        x = x * rng.choice((-1.0, 1.0), size=shape)
-        for candidate in (x, -x):  # a one-sided domain keeps the magnitudes
-            inside = (candidate >= domain.lo) & (candidate <= domain.hi)
-            x = np.where(inside, candidate, x)
-        outside = (x < domain.lo) | (x > domain.hi)
-        return np.where(outside, _uniform(domain, shape, rng), x)
+        return _inside(domain, x * rng.choice((-1.0, 1.0), size=shape), rng)
 
     return fill
+
+
+def _inside(domain: Interval, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """*x*, or -x where a one-sided domain wants that, or ordinary values where neither is inside."""
+    for candidate in (x, -x):
+        inside = (candidate >= domain.lo) & (candidate <= domain.hi)
+        x = np.where(inside, candidate, x)
+    outside = (x < domain.lo) | (x > domain.hi)
+    return np.where(outside, _uniform(domain, x.shape, rng), x)
 
 
 def _ties(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
@@ -118,6 +125,24 @@ def _whole(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -
 
 def _equal_rows(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     return np.broadcast_to(_uniform(domain, shape[-1:], rng), shape).copy()
+
+
+def _up_to(largest: float) -> Filler:
+    def fill(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        return _inside(domain, rng.uniform(-largest, largest, size=shape), rng)
+
+    return fill
+
+
+def _near(value: float) -> Filler:
+    """Around *value* and -*value*, where a param may be a threshold, on both sides of it."""
+
+    def fill(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        aside = rng.uniform(*NEAR, size=shape) * rng.choice((-1.0, 1.0), size=shape)
+        x = value * (1 + aside) * rng.choice((-1.0, 1.0), size=shape)
+        return _inside(domain, x, rng)
+
+    return fill
 
 
 def _all(value: float) -> Filler:
@@ -139,32 +164,47 @@ def _some(value: float, count: int) -> Filler:
     return fill
 
 
-ORDINARY = ("uniform",)
 _FILLERS: dict[str, Filler] = {
     "uniform": _uniform,
     "log-uniform": _magnitudes(1e-3, 1e3),
     "small": _magnitudes(1e-8, 1e-3),
     "large": _magnitudes(1e3, 1e8),
+    "up to 100": _up_to(100.0),
+    "up to 1000": _up_to(1000.0),
     "ties": _ties,
     "whole numbers": _whole,
     "equal rows": _equal_rows,
 }
 
 
-def kinds(domain: Interval) -> tuple[str, ...]:
-    """The ways to fill an input with this domain, ordinary first, the most telling ones next."""
+def kinds(domain: Interval, params: Mapping[str, Any] | None = None) -> tuple[str, ...]:
+    """The ways to fill an input with this domain, ordinary first, the most telling ones next.
+
+    Args:
+        domain: Where the values may lie.
+        params: The op's params; a number among them may be a threshold.
+    """
     if domain.integer:
         return ("uniform", "ties", "lowest", "highest")
     names = ["uniform"]
     if domain.holds(0.0):
         names += ["a zero"]
+    names += near(domain, params)
     names += ["ties", "log-uniform"]
     names += [name for name, edge in _edges(domain).items() if domain.holds(edge)]
     if domain.holds(0.0):
         names += ["two zeros", "all zeros"]
-    names += ["small", "large", "equal rows", "whole numbers"]
+    names += ["up to 1000", "small", "large", "up to 100", "equal rows", "whole numbers"]
     names += [f"a {value!r}" for value in SPECIAL if domain.holds(value)]
     return tuple(names)
+
+
+def near(domain: Interval, params: Mapping[str, Any] | None) -> list[str]:
+    """The kinds for values around params that are numbers, with either sign."""
+    numbers = (value for value in (params or {}).values() if isinstance(value, (int, float, np.number)))
+    numbers = (abs(float(value)) for value in numbers if not isinstance(value, bool))
+    found = (f"near {value!r}" for value in numbers if SMALLEST < value < LARGEST)
+    return [] if domain.integer else list(dict.fromkeys(found))
 
 
 def fill(domain: Interval, shape: tuple[int, ...], kind: str, rng: np.random.Generator) -> np.ndarray:
@@ -190,6 +230,8 @@ def _filled_with_integers(domain: Interval, shape: tuple[int, ...], kind: str, r
 def _filler(domain: Interval, kind: str) -> Filler:
     if kind in _FILLERS:
         return _FILLERS[kind]
+    if kind.startswith("near "):
+        return _near(float(kind.removeprefix("near ")))
     if kind in ("a zero", "two zeros"):
         return _some(0.0, 1 if kind == "a zero" else 2)
     if kind == "all zeros":

@@ -1,15 +1,21 @@
 """The checks, one function each. CHECKS is the literal list, in the order they run: cheap and exact first."""
 
 from gradspec.checks.algebra import vjp_algebra
+from gradspec.checks.complex_step import vjp_complex_step
 from gradspec.checks.contract import contract
 from gradspec.checks.finite_difference import vjp_finite_difference
+from gradspec.checks.layouts import vjp_layouts
+from gradspec.checks.linear import needs_linear_inputs, vjp_linear
 from gradspec.checks.outcome import Check, Mismatch, Outcome
 from gradspec.checks.torch_reference import needs_torch, value_torch, vjp_torch
 
 CHECKS = (
     Check("contract", contract, "form, dtype, finiteness, ownership, no mutation, no state"),
     Check("vjp_algebra", vjp_algebra, "exactly odd and homogeneous in the cotangent, zero at zero"),
+    Check("vjp_layouts", vjp_layouts, "the same result whatever the memory layout of inputs and y_bar"),
+    Check("vjp_linear", vjp_linear, "exact for the inputs declared linear", skip=needs_linear_inputs, partial=True),
     Check("vjp_finite_difference", vjp_finite_difference, "the vjp against finite differences", oracle=True),
+    Check("vjp_complex_step", vjp_complex_step, "the vjp against the complex step", oracle=True, partial=True),
     Check("value_torch", value_torch, "forward against the torch reference", skip=needs_torch),
     Check("vjp_torch", vjp_torch, "the vjp against torch.autograd", skip=needs_torch, oracle=True),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,7 +17,7 @@ MAX_NAMED = 256  # entries of an input up to which a failure says how many diffe
 
 def outcomes(
     trial: Trial,
-    evidence: Evidence,
+    directions: Directions,
     judgement: Judgement,
     wrong: np.ndarray,
     describe: Callable[[str], Mismatch],
@@ -26,13 +27,12 @@ def outcomes(
 
     Args:
         trial: The trial.
-        evidence: Its evidence.
-        judgement: The comparisons along the evidence's directions.
+        directions: What the rule was compared along.
+        judgement: The comparisons along them.
         wrong: (p,) which of them are failures.
         describe: Words the failure of an input; called only if there is one.
         notes: Input -> a remark that changes no verdict.
     """
-    directions = evidence.directions
     names = np.array(directions.inputs)
     found = []
     for name, where in trial.slices.items():
@@ -63,15 +63,22 @@ def _entries(directions: Directions, good: np.ndarray, size: int) -> int:
     return min(int(covered), size)
 
 
-def wrong_cotangent(trial: Trial, evidence: Evidence, name: str, wrong: np.ndarray, oracle: str) -> Mismatch:
-    """The failure text's numbers for input *name*, whose cotangent is wrong along the directions *wrong*."""
+def wrong_cotangent(
+    trial: Trial,
+    evidence: Evidence,
+    name: str,
+    directions: Directions,
+    judgement: Judgement,
+    wrong: np.ndarray,
+    oracle: str,
+) -> Mismatch:
+    """The failure text's numbers for input *name*, whose cotangent is *wrong* (p,) along some of the directions."""
     position = [*trial.op.inputs].index(name)
     x_bar = np.asarray(trial.x_bar[position], dtype=np.float64)
-    judgement = evidence.judge(trial.flat_cotangents(trial.x_bar))
     headline = f"vjp is wrong for input {name!r}"
-    measured = _every_entry(trial, evidence, name, wrong)
+    measured = _every_entry(trial, evidence, name, directions.entries[wrong])
     if measured is None:
-        return _along_direction(evidence, judgement, name, wrong, oracle, headline)
+        return _along_direction(directions, judgement, name, wrong, oracle, headline)
     entries, want, bar, different = measured
     got = x_bar.reshape(-1)[entries]
     with np.errstate(all="ignore"):
@@ -102,9 +109,12 @@ def wrong_cotangent(trial: Trial, evidence: Evidence, name: str, wrong: np.ndarr
 
 
 def _every_entry(
-    trial: Trial, evidence: Evidence, name: str, wrong: np.ndarray
+    trial: Trial, evidence: Evidence, name: str, known: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:
-    """Flat positions within the input, what they should be, the bars and which differ; None if no entry stands out."""
+    """Flat positions within the input, what they should be, the bars and which differ; None if no entry stands out.
+
+    *known* are the flat positions (in trial.point) that the check itself found wrong, at its own bar.
+    """
     where = trial.slices[name]
     if trial.op.inputs[name].transform is not None:
         return None
@@ -118,10 +128,7 @@ def _every_entry(
     measured = evidence.entries(positions)
     single = evidence.judge(trial.flat_cotangents(trial.x_bar), measured)
     scale = measured[0].moves[np.arange(len(positions)), positions]
-    different = single.wrong.copy()
-    chosen = (np.array(evidence.directions.inputs) == name) & (evidence.directions.entries >= 0)
-    for p in np.flatnonzero(chosen):  # what the check itself found stands, at the check's own bar
-        different[positions == evidence.directions.entries[p]] |= wrong[p]
+    different = single.wrong | np.isin(positions, known)
     if not different.any():
         return None
     with np.errstate(all="ignore"):
@@ -145,11 +152,11 @@ def _bisect(trial: Trial, evidence: Evidence, name: str) -> int | None:
 
 
 def _along_direction(
-    evidence: Evidence, judgement: Judgement, name: str, wrong: np.ndarray, oracle: str, headline: str
+    directions: Directions, judgement: Judgement, name: str, wrong: np.ndarray, oracle: str, headline: str
 ) -> Mismatch:
-    mine = np.flatnonzero(wrong & (np.array(evidence.directions.inputs) == name))
+    mine = np.flatnonzero(wrong & (np.array(directions.inputs) == name))
     p = mine[np.argmax(judgement.discrepancy[mine])]
-    moved = int((evidence.directions.moves[p] != 0).sum())
+    moved = int((directions.moves[p] != 0).sum())
     return Mismatch(
         headline=headline,
         kind=f"wrong {name}",
@@ -161,3 +168,22 @@ def _along_direction(
         ),
         discrepancy=float(judgement.discrepancy[p]),
     )
+
+
+def corrected(found: Mismatch, want: np.ndarray, oracle: str) -> Mismatch:
+    """The same failure with what an exact oracle says of the input's entries (flat) in place of the estimates."""
+    if found.got is None or found.wrong is None:
+        return found
+    want = want.reshape(found.got.shape)
+    with np.errstate(all="ignore"):
+        relative = np.abs(found.got - want) / np.maximum(np.abs(found.got), np.abs(want))
+    relative = np.where(found.wrong & np.isfinite(want), np.where(np.isnan(relative), np.inf, relative), -1.0)
+    worst = np.unravel_index(int(np.argmax(relative)), want.shape)
+    if relative[worst] < 0:
+        return found
+    got, right = float(found.got[worst]), float(want[worst])
+    line = (
+        f"{entry(found.input, tuple(map(int, worst)))} = {number(got, right)}, but should be {number(right, got)}, "
+        f"a relative difference of {float(relative[worst]):.0e}     ({oracle})"
+    )
+    return replace(found, lines=(line, *found.lines[1:]), want=want)

@@ -15,6 +15,8 @@ from gradspec.checks.outcome import Mismatch, Outcome, entry, number
 from gradspec.evidence import Evidence
 from gradspec.trial import Trial
 
+SAME_SUM = {"float64": 1e-8, "float32": 1e-2}  # of the largest entry; what aliasing breaks is broken by far more
+
 
 def contract(trial: Trial, evidence: Evidence) -> list[Outcome]:
     """Check everything that the rule's contract asks for, stopping at the first breach."""
@@ -36,6 +38,7 @@ def _breaches(trial: Trial, evidence: Evidence) -> Iterator[Mismatch]:
     yield from _ownership(trial)
     yield from _state(trial)
     yield from _needs(trial)
+    yield from _aliasing(trial)
     yield from _finite(trial, evidence)
 
 
@@ -202,11 +205,46 @@ def takes_needs(vjp: Any) -> bool:
         return False
 
 
+def _aliasing(trial: Trial) -> Iterator[Mismatch]:
+    """op(x, x): the same array given twice must do what two equal arrays do."""
+    names = [name for name, domain in trial.op.inputs.items() if not domain.integer]
+    for first, second in itertools.combinations(names, 2):
+        a, b = (list(trial.op.inputs).index(name) for name in (first, second))
+        x = trial.inputs[a]
+        if x.shape != trial.inputs[b].shape or not x.size or not np.array_equal(x, trial.domains[b].repaired(x)):
+            continue
+        if any(trial.op.inputs[name].transform is not None for name in (first, second)):
+            continue
+        answers = []
+        for twice in (True, False):
+            given = trial.copies()
+            given[a] = x.copy()
+            given[b] = given[a] if twice else x.copy()
+            ys, saved = trial.forward(given)
+            answers.append((*(y.copy() for y in ys), *trial.owned(trial.vjp(saved, trial.cotangent_copies()))))
+        for once, apart in zip(*answers, strict=True):
+            if once is None or apart is None or _close(once, apart):
+                continue
+            yield Mismatch(
+                headline=f"another result when {first!r} and {second!r} are the same array than for two equal ones",
+                kind="aliasing",
+            )
+            return
+
+
+def _close(a: np.ndarray, b: np.ndarray) -> bool:
+    """Equal up to the rounding of another order of summation: BLAS multiplies x by itself in a way of its own."""
+    if a.dtype.kind != "f":
+        return bool(np.array_equal(a, b))
+    size = float(np.abs(np.where(np.isfinite(b), b, 0.0)).max(initial=0.0))
+    return bool((np.isclose(a, b, rtol=0.0, atol=SAME_SUM[str(b.dtype)] * size, equal_nan=True)).all())
+
+
 def _finite(trial: Trial, evidence: Evidence) -> Iterator[Mismatch]:
     """A cotangent that is not finite where the derivative is."""
     if all(x_bar is None or np.isfinite(x_bar).all() for x_bar in trial.x_bar):
         return
-    judgement = evidence.judge(trial.flat_cotangents(trial.x_bar))
+    judgement = evidence.of_rule
     for p in np.flatnonzero(judgement.wrong & ~np.isfinite(judgement.claim)):
         name, position = evidence.directions.inputs[p], int(evidence.directions.entries[p])
         if position < 0:

@@ -12,16 +12,15 @@ from gradspec.trial import Trial
 def vjp_finite_difference(trial: Trial, evidence: Evidence) -> list[Outcome]:
     """Compare along single entries, tied entries and random signs; at kinks, any slope in between is right."""
     try:
-        cotangent = trial.flat_cotangents(trial.x_bar)
+        judgement = evidence.of_rule
     except CallFailedError:
         return []  # the contract check says what is wrong
-    if not trial.point.size:
-        return []
-    judgement = evidence.judge(cotangent)
     return outcomes(
         trial,
-        evidence,
+        evidence.directions,
         judgement,
         judgement.wrong,
-        lambda name: wrong_cotangent(trial, evidence, name, judgement.wrong, "finite difference"),
+        lambda name: wrong_cotangent(
+            trial, evidence, name, evidence.directions, judgement, judgement.wrong, "finite difference"
+        ),
     )

@@ -15,6 +15,8 @@ from gradspec.trial import Trial
 if TYPE_CHECKING:
     from gradspec.spec import Op
 
+SHOWN = 8  # entries above which an array is described, not printed
+
 
 @dataclass(frozen=True, kw_only=True)
 class Mismatch:
@@ -54,6 +56,7 @@ class Outcome:
         discrepancy: Largest difference over bar.
         mismatch: The failure, if it is one.
         note: A remark that changes no verdict.
+        dispute: The evidence that the oracles contradict each other here, whatever the rule says.
     """
 
     input: str = ""
@@ -64,6 +67,7 @@ class Outcome:
     discrepancy: float = 0.0
     mismatch: Mismatch | None = None
     note: str = ""
+    dispute: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ class Check:
         title: What it makes sure of, in a phrase.
         skip: Says why it does not apply to an op; "" if it does.
         oracle: Whether it holds the vjp against an independent oracle.
+        partial: Whether it may apply to part of an op's domain only: what it then lacks is no question left open.
     """
 
     name: str
@@ -83,6 +88,7 @@ class Check:
     title: str
     skip: Callable[[Op], str] = lambda _op: ""
     oracle: bool = False
+    partial: bool = False
 
 
 def number(value: float, other: float | None = None) -> str:
@@ -98,3 +104,11 @@ def number(value: float, other: float | None = None) -> str:
 def entry(name: str, position: tuple[int, ...], suffix: str = "_bar") -> str:
     """``x_bar[0, 1]``, or ``x_bar`` for 0-d."""
     return f"{name}{suffix}[{', '.join(map(str, position))}]" if position else f"{name}{suffix}"
+
+
+def show(array: np.ndarray) -> str:
+    """A small array in full, a large one by its shape."""
+    if array.size > SHOWN:
+        return f"an array of shape {array.shape}"
+    text = np.array2string(array, separator=", ", precision=6, suppress_small=False, floatmode="unique")
+    return " ".join(text.split()).replace("[ ", "[").replace(" ]", "]").replace(" ,", ",")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from gradspec.caller import CallFailedError
-from gradspec.checks.comparison import outcomes, wrong_cotangent
-from gradspec.checks.outcome import Mismatch, Outcome, entry, number
+from gradspec.checks.comparison import corrected, outcomes, wrong_cotangent
+from gradspec.checks.outcome import Mismatch, Outcome, entry, number, show
 from gradspec.evidence import CONCLUSIVE, NOISE, ROUNDING, Evidence, Judgement
 from gradspec.oracles import torch_autograd
 from gradspec.spec import Op
 from gradspec.trial import EPS, Trial
 
 IMPRECISE = 1e-8  # references cut corners below this share of the terms: softplus beyond 20, for one
+SAME_VALUE = 1e-6  # relative; a reference that differs by more is another function
 CLEAR = 4.0  # a difference of this many bars counts even where finite differences cannot see it
 
 
@@ -126,7 +129,7 @@ def vjp_torch(trial: Trial, evidence: Evidence) -> list[Outcome]:
         return [Outcome(comparisons=1, note=str(answer))]
     reference = trial.flat_cotangents(answer.cotangents)
     judgement = evidence.judge_against(cotangent, reference)
-    confirmed, doubtful = _adjudicated(trial, evidence, cotangent, judgement)
+    confirmed, doubtful = _adjudicated(trial, evidence, judgement)
     names = np.array(evidence.directions.inputs)
     remarkable = doubtful & (judgement.discrepancy > CLEAR)
     notes = {
@@ -141,47 +144,63 @@ def vjp_torch(trial: Trial, evidence: Evidence) -> list[Outcome]:
             "judged": judgement.judged & ~doubtful,
         }
     )
-    return outcomes(
+    found = outcomes(
         trial,
-        evidence,
+        evidence.directions,
         accepted,
         confirmed,
-        lambda name: _described(trial, evidence, name, confirmed, reference),
+        lambda name: _described(trial, evidence, name, judgement, confirmed, reference),
         notes,
     )
+    dispute = _dispute(trial, evidence, judgement)
+    return [replace(outcome, dispute=dispute) for outcome in found] if dispute else found
 
 
-def _adjudicated(
-    trial: Trial, evidence: Evidence, cotangent: np.ndarray, against: Judgement
-) -> tuple[np.ndarray, np.ndarray]:
+def _adjudicated(trial: Trial, evidence: Evidence, against: Judgement) -> tuple[np.ndarray, np.ndarray]:
     """Which differences from torch are the rule's fault, and which say something about the reference only."""
     if not against.wrong.any():
         return against.wrong, against.wrong
-    by_difference = evidence.judge(cotangent)
-    x, moves = np.abs(trial.point), np.abs(evidence.directions.moves)
+    by_difference = evidence.of_rule
+    theirs = evidence.cancellation @ np.abs(trial.v)
     with np.errstate(all="ignore"):
         torch_is_possible = np.abs(against.want - by_difference.want) <= by_difference.bar
-        # The reference rounds too, in terms of the size |y / x|, which may cancel in the rule: x / x.sum() of one x.
-        steepness = np.where(moves > 0, moves / x, 0.0).max(axis=1, initial=0.0)
-        theirs = ROUNDING * EPS[trial.case.dtype] * float(np.abs(trial.v) @ np.abs(trial.y64)) * steepness
         clear = ~(np.abs(against.claim - against.want) <= CLEAR * (against.bar + theirs))
     smooth = by_difference.conclusive & (by_difference.width == 0)
     confirmed = against.wrong & (by_difference.wrong | (smooth & torch_is_possible & clear))
     return confirmed, against.wrong & ~confirmed
 
 
-def _described(trial: Trial, evidence: Evidence, name: str, wrong: np.ndarray, reference: np.ndarray) -> Mismatch:
-    found = wrong_cotangent(trial, evidence, name, wrong, "torch")
-    if found.want is None or found.got is None or found.wrong is None:
-        return found
-    want = reference[trial.slices[name]].reshape(found.got.shape)
-    with np.errstate(all="ignore"):
-        relative = np.abs(found.got - want) / np.maximum(np.abs(found.got), np.abs(want))
-    worst = np.unravel_index(int(np.nanargmax(np.where(found.wrong, relative, -1.0))), want.shape)
-    place = entry(name, tuple(map(int, worst)))
-    got, right = float(found.got[worst]), float(want[worst])
-    line = (
-        f"{place} = {number(got, right)}, but should be {number(right, got)}, "
-        f"a relative difference of {float(relative[worst]):.0e}     (torch)"
+def _dispute(trial: Trial, evidence: Evidence, against: Judgement) -> str:
+    """The evidence that the oracles contradict each other, whatever the rule says; "" if they do not."""
+    answer = trial.torch
+    if not trial.case.ordinary or isinstance(answer, torch_autograd.ReferenceFailedError):
+        return ""
+    same = all(
+        np.allclose(np.asarray(y, dtype=float), value, rtol=SAME_VALUE, atol=SAME_VALUE)
+        for y, value in zip(trial.ys, answer.values, strict=True)
+        if y.shape == value.shape
     )
-    return Mismatch(**{**found.__dict__, "lines": (line, *found.lines[1:]), "want": want})
+    by_difference = evidence.of_rule
+    theirs = evidence.cancellation @ np.abs(trial.v)
+    with np.errstate(all="ignore"):
+        bar = by_difference.bar + against.bar + theirs
+        apart = np.abs(against.want - by_difference.want) > CLEAR * bar
+        sure = by_difference.conclusive & (by_difference.width == 0) & (bar <= SAME_VALUE * np.abs(by_difference.want))
+    found = np.flatnonzero(apart & sure) if same else ()
+    if not len(found):
+        return ""
+    p = max(found, key=lambda p: int(evidence.directions.entries[p] >= 0))
+    name, scale = evidence.directions.inputs[p], evidence.directions.scale[p]
+    return (
+        f"its values are forward's, its gradient for {name!r} is not: it says "
+        f"{number(against.want[p] / scale, by_difference.want[p] / scale)} where finite differences of forward say "
+        f"{number(by_difference.want[p] / scale)} ± {by_difference.bar[p] / scale:.0e}, at "
+        f"{', '.join(f'{n} = {show(u)}' for n, u in zip(trial.op.inputs, trial.case.drawn, strict=True))}"
+    )
+
+
+def _described(
+    trial: Trial, evidence: Evidence, name: str, judgement: Judgement, wrong: np.ndarray, reference: np.ndarray
+) -> Mismatch:
+    found = wrong_cotangent(trial, evidence, name, evidence.directions, judgement, wrong, "torch")
+    return corrected(found, reference[trial.slices[name]], "torch")

@@ -10,7 +10,7 @@ from gradspec.results import Verdict
 
 if TYPE_CHECKING:
     from gradspec.checks import Mismatch
-    from gradspec.results import Report
+    from gradspec.results import CheckResult, Report
     from gradspec.spec import Op
 
 WIDTH = 74  # column of the check's name in the first line
@@ -53,10 +53,27 @@ def report_text(report: Report) -> str:
             if math.isfinite(check.resolution):
                 detail += f", resolution {resolution(check.resolution)}"
         lines.append(f"  {MARKS[check.verdict]:<5}{check.name:<{width}}  {detail}".rstrip())
-        lines += [f"       note: {note}" for note in check.notes]
-    for check in report.failures:
-        lines += ["", check.message]
+        if check.verdict is not Verdict.FAIL:
+            lines += [f"       note: {note}" for note in check.notes]
+    for text in failure_texts(report):
+        lines += ["", text]
     return "\n".join(lines)
+
+
+def failure_texts(report: Report) -> list[str]:
+    """The failures, worst first; what several oracles say of one input is told once, by the first of them."""
+    groups: dict[str, list[CheckResult]] = {}
+    for check in report.failures:
+        title = check.message.partition("\n")[0].replace(f"[{check.name}]", "").rstrip()
+        groups.setdefault(title, []).append(check)
+    order = [check.name for check in report.checks]
+    texts = []
+    for group in groups.values():
+        first, *others = sorted(group, key=lambda check: order.index(check.name))
+        text, _, last = first.message.rpartition("\n")
+        also = [f"  {'Also in':<13}{', '.join(check.name for check in others)}"] if others else []
+        texts.append("\n".join([*filter(None, [text]), *also, last]))
+    return texts
 
 
 def resolution(value: float) -> str:

@@ -31,7 +31,7 @@ def test_the_right_rule_passes() -> None:
     report = verify(normalize)
 
     assert Verdict.PASS is report.verdict, str(report)
-    assert all(check.verdict is Verdict.PASS for check in report.checks)
+    assert {"vjp_linear"} == {check.name for check in report.checks if check.verdict is not Verdict.PASS}
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -56,7 +56,7 @@ def test_a_wrong_formula_fails_without_torch(vjp: Any) -> None:
     """Finite differences alone are enough to see a wrong formula."""
     report = verify(_wrong(normalize, vjp).replace(torch=None))
 
-    assert ["vjp_finite_difference"] == [result.name for result in report.failures]
+    assert {"vjp_finite_difference", "vjp_complex_step"} == {result.name for result in report.failures}
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -69,7 +69,7 @@ def test_a_missing_term_is_told_as_the_guide_shows_it(seed: int) -> None:
     assert "normalize: vjp is wrong for input 'x'".ljust(74) + "[vjp_finite_difference]" == title
     got, bar = numbers.split(" ± ")
     assert "  x_bar[0, 1] = 0.0, but should be -0.25" == got
-    assert "(finite difference; torch agrees)" == bar.partition("     ")[2]
+    assert "(finite difference; complex step and torch agree)" == bar.partition("     ")[2]
     assert float(bar.partition(" ")[0]) < 1e-10
     assert "  2 of 2 entries differ" == count
     assert "  Looks like   a missing term: the difference is constant along axis 1" == guess

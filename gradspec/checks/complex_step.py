@@ -1,0 +1,66 @@
+"""The vjp against the complex step, where forward is analytic."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from gradspec.caller import CallFailedError
+from gradspec.checks.comparison import MAX_NAMED, corrected, outcomes, wrong_cotangent
+from gradspec.checks.outcome import Mismatch, Outcome
+from gradspec.directions import single_entries
+from gradspec.evidence import ORACLE, ROUNDING, Evidence
+from gradspec.oracles.complex_step import complex_step
+from gradspec.trial import EPS, Trial
+
+
+def vjp_complex_step(trial: Trial, evidence: Evidence) -> list[Outcome]:
+    """Compare with Im f(x + ih) / h wherever finite differences confirm that it is the derivative."""
+    try:
+        cotangent = trial.flat_cotangents(trial.x_bar)
+    except CallFailedError:
+        return []  # the contract check says what is wrong
+    found = _along(trial, evidence.directions.moves) if trial.point.size else None
+    if found is None or not _is_confirmed(trial, evidence, found):
+        return []
+    directions, by_difference = evidence.directions, evidence.of_rule
+    exists = by_difference.conclusive & (by_difference.width == 0)  # elsewhere nothing confirms the complex step
+    judgement = evidence.judge_along(directions, cotangent, found, evidence.cancellation, exists)
+
+    def described(name: str) -> Mismatch:
+        mismatch = wrong_cotangent(trial, evidence, name, directions, judgement, judgement.wrong, "complex step")
+        want = by_complex_step(trial, name)
+        return mismatch if want is None else corrected(mismatch, want, "complex step")
+
+    return outcomes(trial, directions, judgement, judgement.wrong, described)
+
+
+def by_complex_step(trial: Trial, name: str) -> np.ndarray | None:
+    """The cotangent of an input (flat), entry by entry; None where it is large or the method does not apply."""
+    where = trial.slices[name]
+    if where.stop - where.start > MAX_NAMED:
+        return None
+    moves = single_entries(trial, np.arange(where.start, where.stop)).moves
+    found = _along(trial, moves)
+    return None if found is None else np.asarray((found @ trial.v) / moves[:, where].diagonal())
+
+
+def _along(trial: Trial, moves: np.ndarray) -> np.ndarray | None:
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", np.exceptions.ComplexWarning)  # a forward that drops the imaginary part
+        return complex_step(trial.complex_outputs, trial.point, moves)
+
+
+def _is_confirmed(trial: Trial, evidence: Evidence, found: np.ndarray) -> bool:
+    """Whether finite differences see the same derivative everywhere.
+
+    abs, max, conj, a comparison: one entry that differs is enough to distrust all others.
+    """
+    estimate = evidence.estimate
+    relative = np.abs(evidence.directions.moves) / np.maximum(np.abs(trial.point), 1.0)
+    with np.errstate(all="ignore"):
+        size = np.abs(found) + np.abs(trial.y64) * relative.max(axis=1, initial=0.0)[:, None]
+        close = np.abs(found - estimate.value) <= ORACLE * estimate.error + ROUNDING * EPS["float64"] * size
+    unknown = ~np.isfinite(estimate.error)
+    return bool((unknown | (close & (estimate.width == 0)))[:, trial.v != 0].all())

@@ -1,0 +1,171 @@
+"""The same numbers in other memory layouts: Fortran order, negative strides, gaps, stride 0."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradspec.caller import CallFailedError
+from gradspec.checks.outcome import Mismatch, Outcome, entry, number
+from gradspec.evidence import NOISE, ROUNDING, Evidence
+from gradspec.trial import EPS, Trial
+
+Layout = Callable[[np.ndarray], np.ndarray]
+
+
+def vjp_layouts(trial: Trial, evidence: Evidence) -> list[Outcome]:
+    """Hand in inputs and y_bar in other layouts; outputs and cotangents must stay the same up to rounding."""
+    try:
+        base = trial.flat_cotangents(trial.x_bar)
+    except CallFailedError:
+        return []  # the contract check says what is wrong
+    mismatch = next(_differences(trial, evidence, base), None)
+    return [
+        Outcome(
+            entries=0 if mismatch else base.size,
+            comparisons=len(LAYOUTS) + 1,
+            conclusive=len(LAYOUTS) + 1,
+            discrepancy=np.inf if mismatch else 0.0,
+            mismatch=mismatch,
+        )
+    ]
+
+
+def _differences(trial: Trial, evidence: Evidence, base: np.ndarray) -> Iterator[Mismatch]:
+    for words, layout in LAYOUTS.items():
+        found = _difference(trial, evidence, base, words, (layout, layout))
+        if found is not None:  # which of the two is it?
+            yield (
+                _difference(trial, evidence, base, words, (None, layout))
+                or _difference(trial, evidence, base, words, (layout, None))
+                or found
+            )
+    constant = [None if bar is None else np.full_like(bar, 1.5) for bar in trial.y_bar]
+    try:
+        _, saved = trial.forward(trial.copies())
+        plain = trial.flat_cotangents(trial.owned(trial.vjp(saved, constant)))
+    except CallFailedError:
+        return
+    found = _difference(trial, evidence, plain, "of stride 0", (None, _expanded), constant)
+    if found is not None:
+        yield found
+
+
+def _difference(
+    trial: Trial,
+    evidence: Evidence,
+    base: np.ndarray,
+    words: str,
+    layouts: tuple[Layout | None, Layout | None],
+    cotangents: Sequence[np.ndarray | None] | None = None,
+) -> Mismatch | None:
+    """What goes wrong with inputs and y_bar in these layouts (None: as they are)."""
+    for_inputs, for_bar = layouts
+    who = " and ".join(name for name, layout in (("inputs", for_inputs), ("y_bar", for_bar)) if layout is not None)
+    inputs = [x if for_inputs is None else for_inputs(x) for x in trial.copies()]
+    given = trial.cotangent_copies() if cotangents is None else cotangents
+    bars = [bar if bar is None or for_bar is None else for_bar(bar) for bar in given]
+    try:
+        ys, saved = trial.forward(inputs)
+        again = trial.flat_cotangents(trial.owned(trial.vjp(saved, bars)))
+    except CallFailedError as error:
+        return Mismatch(
+            headline=f"{error.what} fails for {who} {words}",
+            kind=f"layout {words}",
+            lines=(f"{error.what} {error.problem}",),
+        )
+    return _wrong_value(trial, ys, who, words) or _wrong_cotangent(trial, evidence, base, again, who, words)
+
+
+def _wrong_value(trial: Trial, ys: Sequence[np.ndarray], who: str, words: str) -> Mismatch | None:
+    spread = np.nan_to_num(np.max([np.abs(y - trial.y64) for y, _ in trial.jittered], axis=0), nan=0.0, posinf=0.0)
+    start = 0
+    for y, before in zip(ys, trial.ys, strict=True):
+        if y.shape != before.shape:
+            return Mismatch(
+                headline=f"forward gives shape {y.shape} instead of {before.shape} for {who} {words}",
+                kind=f"layout {words}",
+            )
+        if y.dtype.kind != "f":
+            different = y != before
+            bar = np.zeros(y.shape)
+        else:
+            noise = spread[start : start + y.size].reshape(y.shape)
+            start += y.size
+            largest = max(float(np.abs(before).max(initial=0.0)), float(np.abs(trial.point).max(initial=0.0)))
+            bar = ROUNDING * EPS[trial.case.dtype] * largest + NOISE * noise
+            different = ~(np.abs(y.astype(np.float64) - before) <= bar)
+        if different.any():
+            where = tuple(int(axis) for axis in np.argwhere(different)[0])
+            got, want = float(y[where]), float(before[where])
+            return Mismatch(
+                headline=f"forward gives other values for {who} {words}",
+                kind=f"layout {words}",
+                lines=(f"{entry('y', where, '')} = {number(got, want)}, but {number(want, got)} when contiguous",),
+            )
+    return None
+
+
+def _wrong_cotangent(
+    trial: Trial, evidence: Evidence, base: np.ndarray, again: np.ndarray, who: str, words: str
+) -> Mismatch | None:
+    floor = ROUNDING * EPS[trial.case.dtype] * np.abs(base).max(initial=0.0)
+    if (np.abs(again - base) <= floor).all():
+        return None
+    judgement = evidence.judge_against(again, base)
+    if not judgement.wrong.any():
+        return None
+    worst = int(np.argmax(np.where(np.isfinite(again), np.abs(again - base), np.inf)))
+    name, where = next((n, s) for n, s in _slices(trial).items() if s.start <= worst < s.stop)
+    shape = trial.inputs[[*trial.op.inputs].index(name)].shape
+    place = tuple(int(axis) for axis in np.unravel_index(worst - where.start, shape))
+    got, want = float(again[worst]), float(base[worst])
+    return Mismatch(
+        headline=f"vjp gives another result for {who} {words}, for input {name!r}",
+        kind=f"layout {words}",
+        input=name,
+        lines=(f"{entry(name, place)} = {number(got, want)}, but {number(want, got)} when contiguous",),
+        discrepancy=float(judgement.discrepancy[judgement.wrong].max()),
+    )
+
+
+def _slices(trial: Trial) -> dict[str, slice]:
+    """Where each input's cotangent lies in a flat one: as the op sees the inputs, after their transforms."""
+    slices, start = {}, 0
+    for (name, domain), x in zip(trial.op.inputs.items(), trial.inputs, strict=True):
+        if domain.differentiable:
+            slices[name] = slice(start, start + x.size)
+            start += x.size
+    return slices
+
+
+def _fortran(x: np.ndarray) -> np.ndarray:
+    return np.array(x, order="F")
+
+
+def _reversed(x: np.ndarray) -> np.ndarray:
+    backwards = (slice(None, None, -1),) * x.ndim
+    return x[backwards].copy()[backwards]
+
+
+def _with_gaps(x: np.ndarray) -> np.ndarray:
+    """Every second element of a buffer whose others are NaN (or absurd, for integers)."""
+    poison = np.nan if x.dtype.kind == "f" else np.iinfo(x.dtype).min // 2
+    buffer = np.full((*(2 * size for size in x.shape), 2), poison, dtype=x.dtype)
+    every_second: tuple[Any, ...] = (slice(None, None, 2),) * x.ndim
+    view = buffer[(*every_second, ..., 0)]  # the Ellipsis keeps a 0-d view an array
+    view[...] = x
+    return view
+
+
+def _expanded(x: np.ndarray) -> np.ndarray:
+    return np.broadcast_to(np.asarray(1.5, dtype=x.dtype), x.shape)
+
+
+LAYOUTS: dict[str, Layout] = {
+    "in Fortran order": _fortran,
+    "with negative strides": _reversed,
+    "with gaps between the elements": _with_gaps,
+}
