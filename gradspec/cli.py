@@ -180,6 +180,7 @@ def _write_json(reports: list[Report], path: Path) -> None:
 def _replay(options: argparse.Namespace) -> int:
     from gradspec.checks import CHECKS
     from gradspec.counterexample import load, load_meta
+    from gradspec.explain import with_witnesses
     from gradspec.layouts import Space
     from gradspec.reporting.text import failure_text
     from gradspec.shrink import failure
@@ -195,11 +196,13 @@ def _replay(options: argparse.Namespace) -> int:
     reason = check.skip(op)
     if reason:
         raise TargetError(f"{options.file}: {check.name} cannot run: {reason}")
+    space = Space(op)
     with np.errstate(all="ignore"):
-        mismatch = failure(Space(op), counterexample.case, check)
+        mismatch = failure(space, counterexample.case, check)
     if mismatch is None:
         print(f"{op.name}: passes now: {check.name} finds nothing wrong at {counterexample}")
         return 0
+    mismatch = with_witnesses(space, counterexample.case, mismatch)
     command = f"gradspec replay {options.file}"
     print(failure_text(op, check.name, mismatch, guess="", smallest=str(counterexample), replay=command))
     return EXIT[Verdict.FAIL]

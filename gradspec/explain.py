@@ -39,7 +39,7 @@ def explained(
     guess = _guess(failures)
     case, mismatch = min(failures, key=lambda failure: _clarity(*failure))
     small, shrunk = shrink(space, case, check, mismatch)
-    shrunk = _with_witnesses(space, small, shrunk)
+    shrunk = with_witnesses(space, small, shrunk)
     counterexample = Counterexample(space.op.name, check.name, small, tuple(space.op.inputs))
     message = failure_text(space.op, check.name, shrunk, guess=guess, smallest=str(counterexample), replay=replay)
     return message, counterexample
@@ -63,7 +63,7 @@ def _guess(failures: Sequence[tuple[Case, Mismatch]]) -> str:
     return max(votes, key=lambda guess: votes[guess]) if votes else ""
 
 
-def _with_witnesses(space: Space, case: Case, mismatch: Mismatch) -> Mismatch:
+def with_witnesses(space: Space, case: Case, mismatch: Mismatch) -> Mismatch:
     """Say which other oracles agree with the one that found the failure."""
     if mismatch.want is None or not mismatch.lines or "(finite difference)" not in mismatch.lines[0]:
         return mismatch

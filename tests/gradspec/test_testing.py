@@ -1,0 +1,71 @@
+"""``gradspec.pytest_tests``: ops as tests in a module of one's own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gradspec import TargetError, pytest_tests
+from gradspec.checks import CHECKS
+from tests.gradspec.samples import square
+
+MODULE = """
+import gradspec
+from gradspec import Op, real
+
+def op(name, factor):
+    return Op(
+        name=name, forward=lambda x: (x * x, x), vjp=lambda s, y_bar: (factor * s * y_bar,), inputs={"x": real("n")}
+    )
+
+test_gradients = gradspec.pytest_tests([op("right", 2), op("wrong", 3)])
+"""
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """pytest on the module, in a process of its own."""
+    (folder / "test_rules.py").write_text(MODULE)
+    command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_each_op_and_check_is_a_test(tmp_path: Path) -> None:
+    """The ids are those of the plugin."""
+    done = run(tmp_path, "--collect-only", "-q")
+    expected = [f"test_rules.py::test_gradients[{op}-{check.name}]" for op in ("right", "wrong") for check in CHECKS]
+    assert expected == [line for line in done.stdout.splitlines() if "::" in line]
+
+
+def test_a_wrong_op_fails_and_a_right_one_passes(tmp_path: Path) -> None:
+    """The text of the failure is there, the table counts, what does not apply is skipped with its reason."""
+    done = run(tmp_path, "-rsf")
+    assert 1 == done.returncode
+    failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
+    assert any("[wrong-vjp_finite_difference]" in line for line in failed)
+    assert all("[wrong-" in line for line in failed)
+    assert "wrong: vjp is wrong for input 'x'" in done.stdout
+    assert "the op declares no torch reference" in done.stdout
+    rows = dict(
+        line.split()[:2]
+        for line in done.stdout.partition("= gradspec =")[2].splitlines()[1:]
+        if line[:5] in ("right", "wrong")
+    )
+    assert {"right": "PASS", "wrong": "FAIL"} == rows
+    assert (tmp_path / ".gradspec" / "failures" / "wrong-vjp_finite_difference.npz").is_file()
+
+
+@pytest.mark.parametrize(
+    ("ops", "words"),
+    [
+        ([square(), "square"], "pytest_tests: got 'square'; allowed: an Op or a list of Ops"),
+        (3, "pytest_tests: got 3; allowed"),
+        ([square(), square()], "two ops are named 'square'"),
+    ],
+)
+def test_what_is_no_op_is_refused(ops: object, words: str) -> None:
+    """At once, where the mistake is."""
+    with pytest.raises(TargetError, match=words):
+        pytest_tests(ops)  # type: ignore[arg-type]
