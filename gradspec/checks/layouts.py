@@ -147,7 +147,7 @@ def _fortran(x: np.ndarray) -> np.ndarray:
 
 def _reversed(x: np.ndarray) -> np.ndarray:
     backwards = (slice(None, None, -1),) * x.ndim
-    return x[backwards].copy()[backwards]
+    return np.asarray(x[backwards].copy()[backwards])
 
 
 def _with_gaps(x: np.ndarray) -> np.ndarray:
