@@ -100,17 +100,24 @@ def resolve(op: Op) -> Any:
     Raises:
         DeclarationError: The dotted name leads nowhere.
     """
-    if not isinstance(op.torch, str):
-        return op.torch
-    module, *rest = op.torch.split(".")
+    return resolved(op.name, "torch", op.torch) if isinstance(op.torch, str) else op.torch
+
+
+def resolved(op: str, field: str, dotted: str) -> Any:
+    """What a dotted name such as ``torch.nn.functional.gelu`` stands for.
+
+    Raises:
+        DeclarationError: It leads nowhere; the error names *op* and *field*.
+    """
+    module, *rest = dotted.split(".")
     try:
         target: Any = import_module(module)
         for position, name in enumerate(rest):
             if not hasattr(target, name):
                 import_module(".".join([module, *rest[: position + 1]]))
             target = getattr(target, name)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError) as error:
         raise DeclarationError(
-            op.name, "torch", f"got {op.torch!r} ({error}); allowed: a dotted name that exists, such as 'torch.softmax'"
+            op, field, f"got {dotted!r} ({error}); allowed: a dotted name that exists, such as 'torch.softmax'"
         ) from None
     return target
