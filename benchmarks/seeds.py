@@ -31,8 +31,8 @@ JUDGING = (
     "gradspec/checks/*.py",
     "gradspec/oracles/*.py",
     "ops/rules/*.py",
-    *(f"gradspec/{name}.py" for name in ("directions", "domains", "engine", "evidence", "layouts", "measurement")),
-    *(f"gradspec/{name}.py" for name in ("caller", "trial", "values")),
+    *(f"gradspec/{name}.py" for name in ("analytic", "caller", "directions", "domains", "engine", "evidence")),
+    *(f"gradspec/{name}.py" for name in ("layouts", "measurement", "rounding", "trial", "values")),
 )
 
 

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from gradspec.errors import DeclarationError
 from gradspec.layouts import FULL, Combination, Pattern, Space
 from gradspec.spec import Op
-from gradspec.values import fill, interval, kinds, near
+from gradspec.values import SHARED, fill, interval, kinds, near, shared
 
 COTANGENTS = ("signed", "one-hot", "large", "small")
 LARGE, SMALL = 2.0**20, 2.0**-20  # powers of two: only the magnitude of y_bar changes, not its digits
@@ -76,11 +75,11 @@ def make_case(space: Space, recipe: Recipe) -> Case:
     op = space.op
     rng = np.random.default_rng(recipe.seed)
     sizes = recipe.combination.sizes
-    drawn = []
+    drawn: list[np.ndarray] = []
     shapes = space.shapes(sizes, recipe.lead, recipe.pattern)
     for name, shape, kind in zip(op.inputs, shapes, recipe.kinds, strict=True):
         domain = interval(op, name, sizes)
-        x = fill(domain, shape, kind, rng)
+        x = shared(drawn, domain, shape, rng) if kind == SHARED else fill(domain, shape, kind, rng)
         drawn.append(x if domain.integer else domain.repaired(x.astype(recipe.dtype)))
     return Case(
         sizes=sizes,
@@ -124,6 +123,7 @@ def strategy(space: Space) -> st.SearchStrategy[Recipe]:
         fillings = []
         for name in op.inputs:
             special = kinds(interval(op, name, combination.sizes), combination.params)
+            special += (SHARED,) * (name in _sharing(op))
             fillings.append(draw(st.sampled_from((*special, *["uniform"] * (len(special) // 2)))))
         return Recipe(
             combination=combination,
@@ -148,75 +148,6 @@ def cases(op: Op) -> st.SearchStrategy[Case]:
     return strategy(space).map(lambda recipe: make_case(space, recipe))
 
 
-def declared_examples(op: Op, dtype: str = "float64") -> Iterator[Case]:
-    """The cases of ``Op(examples=...)``.
-
-    Raises:
-        DeclarationError: An example does not fit the declared shapes or dtypes.
-    """
-    for position, example in enumerate(op.examples):
-        arrays = []
-        for name, domain in op.inputs.items():
-            try:
-                x = np.array(example[name], dtype=np.int64 if domain.integer else np.float64)
-            except (TypeError, ValueError) as error:
-                field = f"examples[{position}][{name!r}]"
-                raise DeclarationError(op.name, field, f"got {example[name]!r} ({error}); allowed: an array") from None
-            arrays.append(x)
-        params = {param: value for param, value in example.items() if param in op.params}
-        for param, values in op.params.items():
-            if param not in params and not callable(values) and not callable(values[0]):
-                params[param] = values[0]
-        sizes = _sizes_of(op, arrays, f"examples[{position}]")
-        yield Case(
-            sizes=sizes,
-            lead=(),
-            params=params,
-            keys={},
-            drawn=tuple(_inside(op, arrays, sizes, f"examples[{position}]", dtype)),
-            dtype=dtype,
-            seed=position,
-            label=f"examples[{position}]",
-        )
-
-
-def _inside(op: Op, arrays: list[np.ndarray], sizes: dict[str, int], field: str, dtype: str) -> Iterator[np.ndarray]:
-    """The arrays in the dtype that they are tried in, every entry inside the declared domain."""
-    for (name, domain), x in zip(op.inputs.items(), arrays, strict=True):
-        allowed = interval(op, name, sizes)
-        for value in x.reshape(-1).tolist():
-            if not allowed.holds(value):
-                holes = f" without {', '.join(map(repr, allowed.exclude))}" if allowed.exclude else ""
-                raise DeclarationError(
-                    op.name, f"{field}[{name!r}]", f"holds {value!r}; allowed: [{allowed.lo}, {allowed.hi}]{holes}"
-                )
-        yield x if domain.integer else allowed.repaired(x.astype(dtype))
-
-
-def _sizes_of(op: Op, arrays: list[np.ndarray], field: str) -> dict[str, int]:
-    """Read the size symbols off given arrays, as far as plain symbols tell."""
-    sizes: dict[str, int] = {}
-    for (name, domain), x in zip(op.inputs.items(), arrays, strict=True):
-        axes = domain.dims.axes
-        fits = x.ndim >= len(axes) if domain.dims.leading else x.ndim == len(axes)
-        if not fits and not domain.broadcastable:
-            raise DeclarationError(
-                op.name, f"{field}[{name!r}]", f"got shape {x.shape}; allowed: the declared {domain.shape!r}"
-            )
-        for axis, size in zip(reversed(axes), reversed(x.shape), strict=False):
-            if axis.factor != 1 or len(axis.symbols) != 1 or (domain.broadcastable and size == 1):
-                continue
-            symbol = axis.symbols[0]
-            known = sizes.setdefault(symbol, size)
-            if known != size:
-                raise DeclarationError(
-                    op.name,
-                    f"{field}[{name!r}]",
-                    f"got shape {x.shape}; allowed: {domain.shape!r} with {symbol} = {known} as elsewhere",
-                )
-    return {symbol: sizes.get(symbol, lo) for symbol, (lo, _) in op.sizes.items()}
-
-
 def _unique(recipes: Iterable[Recipe]) -> Iterator[Recipe]:
     seen: set[tuple[Any, ...]] = set()
     for recipe in recipes:
@@ -239,6 +170,12 @@ def _taking_turns(space: Space) -> Iterator[Recipe]:
         yield from (recipe for recipe in turn if recipe is not None)
 
 
+def _sharing(op: Op) -> set[str]:
+    """The float inputs that another float input comes before: they can hold some of the same numbers."""
+    floats = [name for name, domain in op.inputs.items() if not domain.integer and domain.transform is None]
+    return set(floats[1:])
+
+
 def _small_sizes(space: Space) -> Iterator[Recipe]:
     for size in (1, 0):
         for symbol, (lo, hi) in space.op.sizes.items():
@@ -253,16 +190,17 @@ def _special_values(space: Space) -> Iterator[Recipe]:
     combination = space.default
     available = [kinds(interval(space.op, name, combination.sizes)) for name in space.op.inputs]
     ordinary = tuple("uniform" for _ in available)
+    alike = [(SHARED,) if name in _sharing(space.op) else () for name in space.op.inputs]
     turns = [
-        [(*ordinary[:position], kind, *ordinary[position + 1 :]) for kind in special if kind != "uniform"]
-        for position, special in enumerate(available)
+        [(*ordinary[:position], kind, *ordinary[position + 1 :]) for kind in (*first, *special) if kind != "uniform"]
+        for position, (first, special) in enumerate(zip(alike, available, strict=True))
     ]
     for turn in itertools.zip_longest(*turns):
         yield from (_ordinary(space, combination, kinds=kinds) for kinds in turn if kinds is not None)
     if len(available) > 1:
         for kind in available[0]:
-            alike = tuple(kind if kind in special else "uniform" for special in available)
-            yield _ordinary(space, combination, kinds=alike)
+            same = tuple(kind if kind in special else "uniform" for special in available)
+            yield _ordinary(space, combination, kinds=same)
 
 
 def _float32(space: Space) -> Iterator[Recipe]:

@@ -16,9 +16,10 @@ from hypothesis import HealthCheck, Phase, Verbosity
 
 from gradspec.caller import CallFailedError
 from gradspec.checks import CHECKS, ORACLES, Check, Mismatch, Outcome
-from gradspec.domains import Case, Recipe, declared_examples, make_case, required, strategy, systematic
+from gradspec.domains import Case, Recipe, make_case, required, strategy, systematic
 from gradspec.errors import DeclarationError, TargetError
 from gradspec.evidence import Evidence
+from gradspec.examples import declared_examples
 from gradspec.explain import explained
 from gradspec.layouts import Space
 from gradspec.results import CheckResult, Report, Verdict, overall
@@ -30,7 +31,7 @@ SYSTEMATIC_SHARE = 0.8  # of the examples; the rest is drawn by Hypothesis
 CONCLUSIVE_SHARE = 0.95  # of a check's comparisons must count for a PASS
 MIN_ORDINARY = 5  # ordinary draws before "forward is not finite in most of them" is said
 MIN_DISPUTES = 3  # a reference is refused only if it contradicts finite differences in most ordinary cases
-KEPT_FAILURES = 12  # failing cases kept per check to choose the clearest from
+KEPT_FAILURES = 8  # failing cases kept per check to choose the clearest from
 
 
 def verify(
@@ -159,9 +160,13 @@ class Tally:
                 self.notes[outcome.note] = self.notes.get(outcome.note, 0) + 1
             if outcome.mismatch is not None:
                 self.failed += 1
-                self.discrepancy = max(self.discrepancy, outcome.mismatch.discrepancy)
                 if len(self.failures) < KEPT_FAILURES:
-                    self.failures.append((case, outcome.mismatch))
+                    self._keep(case, outcome.told)
+
+    def _keep(self, case: Case, mismatch: Mismatch | None) -> None:
+        if mismatch is not None:
+            self.discrepancy = max(self.discrepancy, mismatch.discrepancy)
+            self.failures.append((case, mismatch))
 
 
 class Run:

@@ -13,19 +13,15 @@ from functools import cached_property
 import numpy as np
 
 from gradspec.directions import Directions, single_entries
-from gradspec.measurement import JUMP, Measurement
 from gradspec.oracles.estimate import Estimate
+from gradspec.rounding import ROUNDING, Rounding
 from gradspec.trial import EPS
 
 ORACLE = 10.0  # how many of its claimed errors an oracle may be off: calibrated in VERIFICATION section 3
-ROUNDING = 64.0  # ulps of the terms that a correct rule may lose
-SATURATED = 1 / 8  # of ROUNDING: what cancels where an op is saturated is rounded once or twice
-NOISE = 16.0  # times the measured rounding of the rule
 CONCLUSIVE = {"float64": 1e-6, "float32": 1e-3}  # a bar above this share of the terms says nothing
 SHARP_ENOUGH = 1e-3  # an oracle's error above this share of its own answer says nothing
 SECOND_STEP = 0.739085  # of the first: far from every ratio of small numbers
 NEARBY = 16  # points around a tie at which the derivative is sampled
-CAP32 = 4096.0  # float32: rounding beyond this many ulps of the terms is not excused by conditioning
 
 
 @dataclass(frozen=True)
@@ -61,7 +57,7 @@ class Judgement:
         return np.where(np.isfinite(self.claim), ratio, np.inf)
 
 
-class Evidence(Measurement):
+class Evidence(Rounding):
     """A trial's measurements, and cotangents held against them."""
 
     @cached_property
@@ -85,8 +81,9 @@ class Evidence(Measurement):
             error = np.where(matters, size * estimate.error, 0.0).sum(axis=1)
             width = np.where(matters, size * estimate.width, 0.0).sum(axis=1)
             exists = np.asarray(~estimate.diverges.any(axis=1))
+            exists &= ~((estimate.value != 0) & matters & self.is_chaotic).any(axis=1)
             # At an edge of the domain a slope that no step resolves may have no limit: log1p next to -1.
-            exists &= directions.both | (error <= SHARP_ENOUGH * np.fmax(np.abs(want), self._value_terms(directions)))
+            exists &= directions.both | (error <= SHARP_ENOUGH * np.fmax(np.abs(want), self.value_terms(directions)))
             judgement = self._judgement(cotangent, directions, want, ORACLE * error, width, exists)
         if judgement.wrong.any():
             judgement = self._at_ties(judgement, directions)
@@ -107,16 +104,6 @@ class Evidence(Measurement):
         confirmed[wrong] = self.judge(cotangent, self.along_each(again), second_look=False).wrong
         doubtful = judgement.wrong & ~confirmed
         return replace(judgement, wrong=confirmed, conclusive=judgement.conclusive & ~doubtful)
-
-    @cached_property
-    def cancellation(self) -> np.ndarray:
-        """(p, m) what another way of computing the derivative may lose: it rounds in terms of the size |y / x|.
-
-        They may cancel in the rule, as in x / x.sum() of one x.
-        """
-        x, moves = np.abs(self.trial.point), np.abs(self.directions.moves)
-        steepness = (moves / np.where(x > 0, x, 1.0)).max(axis=1, initial=0.0)
-        return np.asarray(ROUNDING * EPS[self.trial.case.dtype] * np.outer(steepness, np.abs(self.trial.y64)))
 
     def judge_along(
         self, directions: Directions, cotangent: np.ndarray, value: np.ndarray, error: np.ndarray, exists: np.ndarray
@@ -147,21 +134,22 @@ class Evidence(Measurement):
     ) -> Judgement:
         dtype = self.trial.case.dtype
         claim = self.claims(cotangent, directions)
+        # Where the derivative is 0 nothing is relative to it: a wrong rule would show at the size of y_bar.
+        # log(1 + exp(x)) is exactly 0 below -37, where its derivative is not.
         terms, floor = self.rounding(np.where(np.isfinite(cotangent), cotangent, 0.0), directions)
-        bar = error + floor + self._rule_noise(directions, terms)
+        unit = np.where(want == 0, np.abs(self.trial.v).sum() * directions.scale, 0.0)
+        bar = error + floor + self.rule_noise(directions, terms) + ROUNDING * EPS[dtype] * unit
         known = exists & np.isfinite(want) & np.isfinite(bar)
         if dtype == "float32":
             known &= self.is_float32_sound
             known &= np.abs(want) < np.finfo(np.float32).max * np.maximum(directions.scale, 1.0) / 4
-        # Where the derivative is 0 nothing is relative to it: a wrong rule would show at the size of y_bar.
-        unit = np.where(want == 0, np.abs(self.trial.v).sum() * directions.scale, 0.0)
         limit = CONCLUSIVE[dtype] * np.fmax(np.fmax(terms, np.abs(want)), unit)
         # A wild claim enlarges the terms; the oracle has to be sharp against what it says itself, too.
-        known &= error <= SHARP_ENOUGH * np.fmax(np.fmax(self._value_terms(directions), np.abs(want)), unit)
+        known &= error <= SHARP_ENOUGH * np.fmax(np.fmax(self.value_terms(directions), np.abs(want)), unit)
         conclusive = known & (bar <= limit)
         wrong = conclusive & ~(np.abs(claim - want) <= bar + width)
         if dtype == "float32" and wrong.any():
-            bar, undecided = self._excused_in_float32(directions, np.abs(claim - want) - width, bar, terms)
+            bar, undecided = self.excused_in_float32(directions, np.abs(claim - want) - width, bar, terms)
             conclusive = conclusive & ~undecided
             wrong = conclusive & ~(np.abs(claim - want) <= bar + width)
         if wrong.any():
@@ -180,84 +168,6 @@ class Evidence(Measurement):
         claims = np.array([self.claims(x_bar, directions) for _, x_bar in self.trial.jittered])
         agrees = np.abs(claims - want) <= bar + CONCLUSIVE[self.trial.case.dtype] * np.abs(want)
         return np.asarray(agrees.any(axis=0) & ~agrees.all(axis=0))
-
-    def rounding(self, cotangent: np.ndarray, directions: Directions) -> tuple[np.ndarray, np.ndarray]:
-        """The terms that enter each comparison (p,), and what rounding may cost there."""
-        trial = self.trial
-        size = np.abs(trial.v)
-        products = np.abs(np.where(directions.images != 0, directions.images * cotangent, 0.0)).sum(axis=1)
-        terms = products + self._value_terms(directions)
-        spread = terms + self._row_terms(directions, size) + self._saturated_terms(directions, size)
-        floor = ROUNDING * (EPS[trial.case.dtype] * spread + float(np.finfo(trial.case.dtype).tiny) * size.sum())
-        return terms, floor
-
-    def _value_terms(self, directions: Directions) -> np.ndarray:
-        """(p,) Σ |v_j y_j|, as far as the direction moves the entries."""
-        trial = self.trial
-        relative = np.abs(directions.moves) / np.maximum(np.abs(trial.point), 1.0)
-        return np.asarray(float(np.abs(trial.v) @ np.abs(trial.y64)) * relative.max(axis=1, initial=0.0))
-
-    def _row_terms(self, directions: Directions, size: np.ndarray) -> np.ndarray:
-        """No entry is known better than its row and its column of the Jacobian: their largest terms."""
-        if directions is not self.directions:
-            return np.zeros(len(directions))
-        value = np.nan_to_num(np.abs(self.estimate.value), nan=0.0, posinf=0.0)
-        rows = np.zeros(len(directions))
-        column = (value * size).sum(axis=1)
-        names = np.array(directions.inputs)
-        for name in dict.fromkeys(directions.inputs):
-            mine = (names == name) & (directions.entries >= 0)
-            if mine.any():
-                scale = directions.scale[mine]
-                largest = (value[mine] / scale[:, None]).max(axis=0)
-                rows[mine] = float(largest @ size) * scale
-        return np.asarray(rows + column)
-
-    def _saturated_terms(self, directions: Directions, size: np.ndarray) -> np.ndarray:
-        """(p,) the derivative's size elsewhere, but at most that of y_bar."""
-        slopes = self.elsewhere[1]
-        if not slopes.size or slopes.size != directions.images.shape[1]:
-            return np.zeros(len(directions))
-        largest = np.zeros_like(slopes)
-        for where in self.trial.slices.values():
-            if slopes.size == self.trial.point.size:
-                largest[where] = slopes[where].max(initial=0.0)
-        capped = np.minimum(largest, size.sum())
-        return np.asarray(SATURATED * (np.abs(directions.images) * capped).max(axis=1, initial=0.0))
-
-    def _rule_noise(self, directions: Directions, terms: np.ndarray) -> np.ndarray:
-        """(p,) the measured rounding of the rule: how far its claims move when its inputs move by ulps."""
-        trial = self.trial
-        base = self.claims(trial.exact_rule[1], directions)
-        moved = [np.abs(self.claims(x_bar, directions) - base) for _, x_bar in trial.jittered]
-        near, far = np.fmax(*moved[:2]), np.fmax(*moved[2:])
-        jump = (near > JUMP * EPS[trial.case.dtype] * terms) & (far < 2 * near)
-        noise = np.where(jump, 0.0, np.fmax(near, far / 4))
-        noise = NOISE * np.nan_to_num(noise, nan=0.0, posinf=0.0)
-        if trial.case.dtype == "float32":
-            noise = np.minimum(noise, CAP32 * EPS["float32"] * terms)
-        return noise
-
-    def _excused_in_float32(
-        self, directions: Directions, excess: np.ndarray, bar: np.ndarray, terms: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Bars (p,) that allow for what the reference itself loses in float32, and which comparisons say nothing.
-
-        The rule's own loss must not excuse it: E[x²] - m² would pass. Without a reference, what exceeds the bar for
-        rounding is a failure only beyond any conditioning, and undecided otherwise.
-        """
-        cap = (
-            CAP32
-            * EPS["float32"]
-            * (terms + np.abs(directions.moves).max(axis=1, initial=0.0) * np.abs(self.trial.v).sum())
-        )
-        lost = self.trial.lost_by_reference
-        if lost is None:
-            return bar, (excess > bar) & (excess <= np.maximum(cap, bar))
-        theirs = np.max([np.abs(self.claims(error, directions)) for error in lost], axis=0)
-        return bar + np.minimum(NOISE * np.nan_to_num(theirs, nan=0.0, posinf=0.0), cap), np.zeros(
-            bar.shape, dtype=bool
-        )
 
     def _at_ties(self, judgement: Judgement, directions: Directions) -> Judgement:
         """Accept, for entries that are equal to others, any derivative that occurs at generic points nearby.
@@ -294,16 +204,6 @@ class Evidence(Measurement):
             width=np.where(accepted, np.abs(judgement.claim - judgement.want), judgement.width),
             wrong=judgement.wrong & ~accepted,
         )
-
-    @cached_property
-    def is_float32_sound(self) -> bool:
-        """Whether forward in float32 agrees with forward in float64: where it does not, its vjp is not judged."""
-        trial = self.trial
-        given = np.concatenate([np.asarray(y, dtype=float).reshape(-1) for y in trial.ys if y.dtype.kind == "f"])
-        spread = np.nan_to_num(np.max([np.abs(y - trial.y64) for y, _ in trial.jittered], axis=0), nan=0.0)
-        largest = float(np.abs(trial.y64).max(initial=0.0))
-        with np.errstate(all="ignore"):
-            return bool((np.abs(given - trial.y64) <= NOISE * spread + ROUNDING * EPS["float32"] * largest).all())
 
 
 def _moves_ties_apart(moves: np.ndarray, groups: np.ndarray, tied: np.ndarray) -> np.ndarray:

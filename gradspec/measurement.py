@@ -23,6 +23,7 @@ from gradspec.trial import EPS, Trial
 from gradspec.values import Interval
 
 SHARP = 1e-8  # relative error below which an estimate needs no second try
+CHAOS = 2.0**-10  # of an output; a change of this size by one ulp that does not grow with the ulps is no derivative
 JUMP = 2.0**10  # ulps; a larger answer to one ulp is no rounding: a branch, or a cliff
 
 
@@ -117,6 +118,16 @@ class Measurement:
         moved = np.max([np.abs(y - self.trial.y64) for y, _ in self.trial.jittered[:2]], axis=0)
         size = np.fmax(self.elsewhere[0], np.abs(self.trial.point).max(initial=0.0))
         return np.where(moved <= JUMP * EPS["float64"] * size, moved, 0.0)
+
+    @cached_property
+    def is_chaotic(self) -> np.ndarray:
+        """(m,) outputs that one ulp changes as much as eight do, by more than rounding: sin(x * x) at x = 4e7.
+
+        Nothing can be said of their derivative; slopes over any step average out to 0.
+        """
+        moved = np.abs([y - self.trial.y64 for y, _ in self.trial.jittered])
+        near, far = moved[:2].max(axis=0), moved[2:].max(axis=0)
+        return np.asarray((near > CHAOS * np.abs(self.trial.y64)) & (far < 2 * near))
 
     def claims(self, cotangent: np.ndarray, directions: Directions) -> np.ndarray:
         """What a cotangent (n',) says of each direction (p,)."""

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from gradspec.checks import CHECKS
-from gradspec.domains import declared_examples
 from gradspec.engine import Run
 from gradspec.errors import DeclarationError
+from gradspec.examples import declared_examples
 from gradspec.results import Report
 from gradspec.spec import Array, Op, array
 

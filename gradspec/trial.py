@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from gradspec.analytic import Analytic
 from gradspec.caller import Arrays, Caller, CallFailedError
 from gradspec.domains import LARGE, SMALL, Case
 from gradspec.oracles.torch_autograd import ReferenceFailedError, TorchAnswer, available, torch_autograd
@@ -141,7 +142,7 @@ class Trial(Caller):
         if any(domain.transform is not None for domain in self.op.inputs.values()):
             return None
         try:
-            ys, _ = self.forward(self.unflattened(point))
+            ys, _ = self.forward([u.view(Analytic) if u.dtype.kind == "c" else u for u in self.unflattened(point)])
         except CallFailedError:
             return None
         floats = [np.asarray(y) for y in ys if np.asarray(y).dtype.kind in "fc"]
@@ -163,7 +164,7 @@ class Trial(Caller):
         Equal values are moved alike and zeros stay, so that ties and special points survive.
         """
         eps = EPS[self.case.dtype]
-        return [self._jittered(count * eps, seed) for seed, count in enumerate(JITTERS)]
+        return [self._jittered(count * eps, turn // 2) for turn, count in enumerate(JITTERS)]  # opposite ways, in pairs
 
     def _jittered(self, relative: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng((self.case.seed, 2, seed))

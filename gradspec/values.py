@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ SMALLEST = 1e-60  # below this, correct formulas lose digits in intermediate pro
 LARGEST = 1e8  # params above this are no thresholds
 NEAR = (0.02, 0.15)  # relative distance to a threshold: near, and far enough for the steps of an oracle
 SPREAD = 20.0  # width of the ordinary draws where the domain lies apart from `typical`
+SHARED = "shared with another input"
 SPECIAL = (1.0, -1.0, 0.5, 2.0, -0.0)
 
 
@@ -225,6 +226,31 @@ def _filled_with_integers(domain: Interval, shape: tuple[int, ...], kind: str, r
         inside = (value for value in (range(low, high + 1) if kind == "lowest" else range(high, low - 1, -1)))
         return np.full(shape, next(value for value in inside if value not in holes), dtype=np.int64)
     return _integers(domain, shape, rng)
+
+
+def shared(
+    others: Sequence[np.ndarray], domain: Interval, shape: tuple[int, ...], rng: np.random.Generator
+) -> np.ndarray:
+    """Ordinary values, but half of the rows are rows of an earlier input: points that coincide.
+
+    Args:
+        others: The earlier inputs, of any dtype; the last one of floats counts.
+        domain: Where the values may lie.
+        shape: The shape to fill.
+        rng: Decides which rows.
+    """
+    x = fill(domain, shape, "uniform", rng)
+    source = next((other for other in reversed(others) if other.dtype.kind == "f"), None)
+    if source is None or not x.size or not source.size:
+        return x
+    width = shape[-1] if x.ndim > 1 and source.shape[-1:] == shape[-1:] else 1
+    rows, available = x.reshape(-1, width), source.reshape(-1, width)
+    chosen = rng.permutation(len(rows))[: max(1, len(rows) // 2)]
+    if len(rows) == len(available):  # entry by entry where the inputs are alike
+        rows[chosen] = available[chosen]
+    else:
+        rows[chosen] = available[rng.integers(len(available), size=len(chosen))]
+    return domain.repaired(rows.reshape(shape))
 
 
 def _filler(domain: Interval, kind: str) -> Filler:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -48,7 +49,7 @@ def outcomes(
                 conclusive=int(good.sum()),
                 resolution=float(np.nanmin(np.append(sharpness[np.isfinite(sharpness)], np.inf))),
                 discrepancy=float(judgement.discrepancy[good].max(initial=0.0)),
-                mismatch=describe(name) if (wrong & mine).any() else None,
+                mismatch=partial(describe, name) if (wrong & mine).any() else None,
                 note=(notes or {}).get(name, ""),
             )
         )

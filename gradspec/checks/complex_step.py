@@ -10,8 +10,9 @@ from gradspec.caller import CallFailedError
 from gradspec.checks.comparison import MAX_NAMED, corrected, outcomes, wrong_cotangent
 from gradspec.checks.outcome import Mismatch, Outcome
 from gradspec.directions import single_entries
-from gradspec.evidence import ORACLE, ROUNDING, Evidence
+from gradspec.evidence import ORACLE, Evidence
 from gradspec.oracles.complex_step import complex_step
+from gradspec.rounding import ROUNDING
 from gradspec.trial import EPS, Trial
 
 
@@ -48,7 +49,7 @@ def by_complex_step(trial: Trial, name: str) -> np.ndarray | None:
 
 def _along(trial: Trial, moves: np.ndarray) -> np.ndarray | None:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore", np.exceptions.ComplexWarning)  # a forward that drops the imaginary part
+        warnings.simplefilter("error", np.exceptions.ComplexWarning)  # a forward that drops the imaginary part
         return complex_step(trial.complex_outputs, trial.point, moves)
 
 

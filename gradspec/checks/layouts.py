@@ -9,7 +9,8 @@ import numpy as np
 
 from gradspec.caller import CallFailedError
 from gradspec.checks.outcome import Mismatch, Outcome, entry, number
-from gradspec.evidence import NOISE, ROUNDING, Evidence
+from gradspec.evidence import Evidence
+from gradspec.rounding import NOISE, ROUNDING
 from gradspec.trial import EPS, Trial
 
 Layout = Callable[[np.ndarray], np.ndarray]
@@ -42,13 +43,34 @@ def _differences(trial: Trial, evidence: Evidence, base: np.ndarray) -> Iterator
                 or _difference(trial, evidence, base, words, (layout, None))
                 or found
             )
-    constant = [None if bar is None else np.full_like(bar, 1.5) for bar in trial.y_bar]
+    yield from _with_stride_0(trial, evidence)
+
+
+def _with_stride_0(trial: Trial, evidence: Evidence) -> Iterator[Mismatch]:
+    """Expanded arrays hold one number: they are compared with contiguous arrays full of it."""
+    bars = [None if bar is None else np.full_like(bar, 1.5) for bar in trial.y_bar]
+    yield from _expanded_difference(trial, evidence, trial.copies(), bars, (None, _expanded))
+    inputs = [np.full_like(x, x.flat[0]) if x.size else x for x in trial.copies()]
+    if all(domain.transform is None for domain in trial.op.inputs.values()):
+        yield from _expanded_difference(trial, evidence, inputs, trial.cotangent_copies(), (_expanded, None))
+
+
+def _expanded_difference(
+    trial: Trial,
+    evidence: Evidence,
+    inputs: list[np.ndarray],
+    bars: Sequence[np.ndarray | None],
+    layouts: tuple[Layout | None, Layout | None],
+) -> Iterator[Mismatch]:
     try:
-        _, saved = trial.forward(trial.copies())
-        plain = trial.flat_cotangents(trial.owned(trial.vjp(saved, constant)))
+        ys, saved = trial.forward([x.copy() for x in inputs])
+        ys = tuple(y.copy() for y in ys)
+        plain = trial.flat_cotangents(trial.owned(trial.vjp(saved, [None if b is None else b.copy() for b in bars])))
     except CallFailedError:
         return
-    found = _difference(trial, evidence, plain, "of stride 0", (None, _expanded), constant)
+    if not all(np.isfinite(y).all() for y in ys) or not np.isfinite(plain).all():
+        return
+    found = _difference(trial, evidence, plain, "of stride 0", layouts, (inputs, bars, ys))
     if found is not None:
         yield found
 
@@ -59,13 +81,22 @@ def _difference(
     base: np.ndarray,
     words: str,
     layouts: tuple[Layout | None, Layout | None],
-    cotangents: Sequence[np.ndarray | None] | None = None,
+    other: tuple[Sequence[np.ndarray], Sequence[np.ndarray | None], Sequence[np.ndarray]] | None = None,
 ) -> Mismatch | None:
-    """What goes wrong with inputs and y_bar in these layouts (None: as they are)."""
+    """What goes wrong with inputs and y_bar in these layouts (None: as they are).
+
+    Args:
+        trial: The trial.
+        evidence: Its evidence.
+        base: The rule's cotangents (n') for contiguous arrays.
+        words: The layout in words.
+        layouts: That of the inputs and that of y_bar.
+        other: Inputs, y_bar and outputs in place of the trial's own.
+    """
     for_inputs, for_bar = layouts
     who = " and ".join(name for name, layout in (("inputs", for_inputs), ("y_bar", for_bar)) if layout is not None)
-    inputs = [x if for_inputs is None else for_inputs(x) for x in trial.copies()]
-    given = trial.cotangent_copies() if cotangents is None else cotangents
+    xs, given, before = other or (trial.copies(), trial.cotangent_copies(), trial.ys)
+    inputs = [x if for_inputs is None else for_inputs(x) for x in xs]
     bars = [bar if bar is None or for_bar is None else for_bar(bar) for bar in given]
     try:
         ys, saved = trial.forward(inputs)
@@ -76,13 +107,15 @@ def _difference(
             kind=f"layout {words}",
             lines=(f"{error.what} {error.problem}",),
         )
-    return _wrong_value(trial, ys, who, words) or _wrong_cotangent(trial, evidence, base, again, who, words)
+    return _wrong_value(trial, ys, before, who, words) or _wrong_cotangent(trial, evidence, base, again, who, words)
 
 
-def _wrong_value(trial: Trial, ys: Sequence[np.ndarray], who: str, words: str) -> Mismatch | None:
+def _wrong_value(
+    trial: Trial, ys: Sequence[np.ndarray], others: Sequence[np.ndarray], who: str, words: str
+) -> Mismatch | None:
     spread = np.nan_to_num(np.max([np.abs(y - trial.y64) for y, _ in trial.jittered], axis=0), nan=0.0, posinf=0.0)
     start = 0
-    for y, before in zip(ys, trial.ys, strict=True):
+    for y, before in zip(ys, others, strict=True):
         if y.shape != before.shape:
             return Mismatch(
                 headline=f"forward gives shape {y.shape} instead of {before.shape} for {who} {words}",
@@ -161,7 +194,8 @@ def _with_gaps(x: np.ndarray) -> np.ndarray:
 
 
 def _expanded(x: np.ndarray) -> np.ndarray:
-    return np.broadcast_to(np.asarray(1.5, dtype=x.dtype), x.shape)
+    """One number with strides of 0; *x* is full of it."""
+    return np.broadcast_to(np.asarray(x.flat[0] if x.size else 0, dtype=x.dtype), x.shape)
 
 
 LAYOUTS: dict[str, Layout] = {

@@ -54,7 +54,7 @@ class Outcome:
         conclusive: How many of them had a bar small enough.
         resolution: Smallest relative error that could be seen.
         discrepancy: Largest difference over bar.
-        mismatch: The failure, if it is one.
+        mismatch: The failure, if it is one; or a function that words it, since that takes evaluations of its own.
         note: A remark that changes no verdict.
         dispute: The evidence that the oracles contradict each other here, whatever the rule says.
     """
@@ -65,9 +65,14 @@ class Outcome:
     conclusive: int = 0
     resolution: float = math.inf
     discrepancy: float = 0.0
-    mismatch: Mismatch | None = None
+    mismatch: Mismatch | Callable[[], Mismatch] | None = None
     note: str = ""
     dispute: str = ""
+
+    @property
+    def told(self) -> Mismatch | None:
+        """The failure in words; None if it is none."""
+        return self.mismatch() if callable(self.mismatch) else self.mismatch
 
 
 @dataclass(frozen=True)

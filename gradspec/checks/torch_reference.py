@@ -9,8 +9,9 @@ import numpy as np
 from gradspec.caller import CallFailedError
 from gradspec.checks.comparison import corrected, outcomes, wrong_cotangent
 from gradspec.checks.outcome import Mismatch, Outcome, entry, number, show
-from gradspec.evidence import CONCLUSIVE, NOISE, ROUNDING, Evidence, Judgement
+from gradspec.evidence import CONCLUSIVE, Evidence, Judgement
 from gradspec.oracles import torch_autograd
+from gradspec.rounding import NOISE, ROUNDING
 from gradspec.spec import Op
 from gradspec.trial import EPS, Trial
 

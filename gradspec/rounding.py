@@ -1,0 +1,118 @@
+"""What rounding may cost a correct rule: the bars that comparisons are judged by."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from gradspec.directions import Directions
+from gradspec.measurement import JUMP, Measurement
+from gradspec.trial import EPS
+
+ROUNDING = 64.0  # ulps of the terms that a correct rule may lose
+SATURATED = 1 / 8  # of ROUNDING: what cancels where an op is saturated is rounded once or twice
+NOISE = 16.0  # times the measured rounding of the rule
+CAP32 = 4096.0  # float32: rounding beyond this many ulps of the terms is not excused by conditioning
+
+
+class Rounding(Measurement):
+    """A trial's measurements, and how exactly a rule can be expected to agree with them."""
+
+    def rounding(self, cotangent: np.ndarray, directions: Directions) -> tuple[np.ndarray, np.ndarray]:
+        """The terms that enter each comparison (p,), and what rounding may cost there."""
+        trial = self.trial
+        size = np.abs(trial.v)
+        products = np.abs(np.where(directions.images != 0, directions.images * cotangent, 0.0)).sum(axis=1)
+        terms = products + self.value_terms(directions)
+        spread = terms + self._row_terms(directions, size) + self._saturated_terms(directions, size)
+        floor = ROUNDING * (EPS[trial.case.dtype] * spread + float(np.finfo(trial.case.dtype).tiny) * size.sum())
+        return terms, floor
+
+    def value_terms(self, directions: Directions) -> np.ndarray:
+        """(p,) Σ |v_j y_j|, as far as the direction moves the entries."""
+        trial = self.trial
+        relative = np.abs(directions.moves) / np.maximum(np.abs(trial.point), 1.0)
+        return np.asarray(float(np.abs(trial.v) @ np.abs(trial.y64)) * relative.max(axis=1, initial=0.0))
+
+    def _row_terms(self, directions: Directions, size: np.ndarray) -> np.ndarray:
+        """No entry is known better than its row and its column of the Jacobian: their largest terms."""
+        if directions is not self.directions:
+            return np.zeros(len(directions))
+        value = np.nan_to_num(np.abs(self.estimate.value), nan=0.0, posinf=0.0)
+        rows = np.zeros(len(directions))
+        column = (value * size).sum(axis=1)
+        names = np.array(directions.inputs)
+        for name in dict.fromkeys(directions.inputs):
+            mine = (names == name) & (directions.entries >= 0)
+            if mine.any():
+                scale = directions.scale[mine]
+                largest = (value[mine] / scale[:, None]).max(axis=0)
+                rows[mine] = float(largest @ size) * scale
+        return np.asarray(rows + column)
+
+    def _saturated_terms(self, directions: Directions, size: np.ndarray) -> np.ndarray:
+        """(p,) the derivative's size elsewhere, but at most that of y_bar."""
+        slopes = self.elsewhere[1]
+        if not slopes.size or slopes.size != directions.images.shape[1]:
+            return np.zeros(len(directions))
+        largest = np.zeros_like(slopes)
+        for where in self.trial.slices.values():
+            if slopes.size == self.trial.point.size:
+                largest[where] = slopes[where].max(initial=0.0)
+        capped = np.minimum(largest, size.sum())
+        return np.asarray(SATURATED * (np.abs(directions.images) * capped).max(axis=1, initial=0.0))
+
+    def rule_noise(self, directions: Directions, terms: np.ndarray) -> np.ndarray:
+        """(p,) the measured rounding of the rule: how far its claims move when its inputs move by ulps."""
+        trial = self.trial
+        base = self.claims(trial.exact_rule[1], directions)
+        moved = [np.abs(self.claims(x_bar, directions) - base) for _, x_bar in trial.jittered]
+        near, far = np.fmax(*moved[:2]), np.fmax(*moved[2:])
+        jump = (near > JUMP * EPS[trial.case.dtype] * terms) & (far < 2 * near)
+        noise = np.where(jump, 0.0, np.fmax(near, far / 4))
+        noise = NOISE * np.nan_to_num(noise, nan=0.0, posinf=0.0)
+        if trial.case.dtype == "float32":
+            noise = np.minimum(noise, CAP32 * EPS["float32"] * terms)
+        return noise
+
+    def excused_in_float32(
+        self, directions: Directions, excess: np.ndarray, bar: np.ndarray, terms: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Bars (p,) that allow for what the reference itself loses in float32, and which comparisons say nothing.
+
+        The rule's own loss must not excuse it: E[x²] - m² would pass. Without a reference, what exceeds the bar for
+        rounding is a failure only beyond any conditioning, and undecided otherwise.
+        """
+        cap = (
+            CAP32
+            * EPS["float32"]
+            * (terms + np.abs(directions.moves).max(axis=1, initial=0.0) * np.abs(self.trial.v).sum())
+        )
+        lost = self.trial.lost_by_reference
+        if lost is None:
+            return bar, (excess > bar) & (excess <= np.maximum(cap, bar))
+        theirs = np.max([np.abs(self.claims(error, directions)) for error in lost], axis=0)
+        return bar + np.minimum(NOISE * np.nan_to_num(theirs, nan=0.0, posinf=0.0), cap), np.zeros(
+            bar.shape, dtype=bool
+        )
+
+    @cached_property
+    def cancellation(self) -> np.ndarray:
+        """(p, m) what another way of computing the derivative may lose: it rounds in terms of the size |y / x|.
+
+        They may cancel in the rule, as in x / x.sum() of one x.
+        """
+        x, moves = np.abs(self.trial.point), np.abs(self.directions.moves)
+        steepness = (moves / np.where(x > 0, x, 1.0)).max(axis=1, initial=0.0)
+        return np.asarray(ROUNDING * EPS[self.trial.case.dtype] * np.outer(steepness, np.abs(self.trial.y64)))
+
+    @cached_property
+    def is_float32_sound(self) -> bool:
+        """Whether forward in float32 agrees with forward in float64: where it does not, its vjp is not judged."""
+        trial = self.trial
+        given = np.concatenate([np.asarray(y, dtype=float).reshape(-1) for y in trial.ys if y.dtype.kind == "f"])
+        spread = np.nan_to_num(np.max([np.abs(y - trial.y64) for y, _ in trial.jittered], axis=0), nan=0.0)
+        largest = float(np.abs(trial.y64).max(initial=0.0))
+        with np.errstate(all="ignore"):
+            return bool((np.abs(given - trial.y64) <= NOISE * spread + ROUNDING * EPS["float32"] * largest).all())
