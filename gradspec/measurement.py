@@ -139,7 +139,8 @@ class Measurement:
         """Largest |y| (m,) and |x_bar| per input (n') at the same inputs with signs flipped and entries reversed.
 
         Where an op is saturated, its small values are differences of numbers of this size: log-softmax of
-        well separated entries, for one. A correct formula may lose what is small against them.
+        well separated entries, for one. A correct formula may lose what is small against them. The values at
+        ordinary inputs count, too: log(1 + exp(x)) is 0 below -37.
         """
         trial = self.trial
         values, slopes = np.abs(trial.y64), np.zeros(0)
@@ -151,7 +152,17 @@ class Measurement:
             largest = np.abs(np.where(np.isfinite(x_bar), x_bar, 0.0))
             slopes = largest if not slopes.size else np.fmax(slopes, largest)
             values = np.fmax(values, np.where(np.isfinite(y), np.abs(y), 0.0))
-        return values, slopes
+        ordinary = [_ordinary(u, domain) for u, domain in zip(trial.drawn64, trial.domains, strict=True)]
+        y, _ = trial.pulled_back(ordinary, trial.y_bar64)
+        return np.fmax(values, np.where(np.isfinite(y), np.abs(y), 0.0)), slopes
+
+
+def _ordinary(u: np.ndarray, domain: Interval) -> np.ndarray:
+    """Evenly spread ordinary values in place of *u*."""
+    if u.dtype.kind != "f":
+        return u
+    low, high = domain.typical
+    return domain.repaired(np.linspace(low, high, u.size + 2)[1:-1].reshape(u.shape))
 
 
 def _is_inside(u: np.ndarray, domain: Interval) -> bool:

@@ -170,7 +170,9 @@ def _of_function(name: str, function: Any, inputs: Mapping[str, Array], params: 
         returned = backward(node, *_cotangents(y_bar))
         gradients = returned if isinstance(returned, tuple) else (returned,)
         if len(gradients) != len(order):
-            return tuple(map(_array, gradients))
+            raise TypeError(
+                f"backward returns {len(gradients)} gradients; it should be {len(order)}: {', '.join(order)}"
+            )
         found = dict(zip(order, gradients, strict=True))
         return tuple(_array(found[argument]) for argument in inputs)
 

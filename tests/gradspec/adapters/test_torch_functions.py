@@ -88,7 +88,7 @@ WRONG = {
         "vjp gives a float64 cotangent for",
     ),
     "a missing gradient": (lambda c, y, x, w, n: (x, None, n), "vjp returns None for input 'w'; it should be an array"),
-    "too few gradients": (lambda c, y, x, w, n: (x, w), "vjp returns 2 cotangents"),
+    "too few gradients": (lambda c, y, x, w, n: (x, w), "backward returns 2 gradients; it should be 3: x, w, power"),
     "writes into the gradient it is given": (_writes, "vjp writes into y_bar"),
     "wrong for one param value": (lambda c, y, x, w, n: (x if c.power != 1 else 2 * x, w, n), "power=1"),
     "a wrong sign": (lambda c, y, x, w, n: (x, -w, n), "vjp is wrong for input 'w'"),
