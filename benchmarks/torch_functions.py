@@ -1,4 +1,4 @@
-"""What gradspec says of torch's own gradients: functions of ``torch`` and ``torch.nn.functional``, torch being the subject.
+"""What gradspec says of torch's own gradients: functions of ``torch`` and ``torch.nn.functional``, put to the test.
 
     python -m benchmarks.torch_functions [--only NAME] [--record FILE]
 
@@ -138,45 +138,62 @@ FINDINGS = {  # each failure looked into by hand
 }
 
 
+SIZES = {"n": (1, 4), "d": (1, 4)}
+
+
 def declared() -> Iterator[Op]:
     """The ops, made on demand."""
-    sizes = {"n": (1, 4), "d": (1, 4)}
-    for target in ONE_REAL:
-        yield from_torch(target, inputs={"x": real("...")})
-    for target in ONE_POSITIVE:
-        yield from_torch(target, inputs={"x": positive("...")})
-    for target in ONE_NONNEGATIVE:
-        yield from_torch(target, inputs={"x": nonnegative("...")})
-    for target in ONE_UNIT:
-        yield from_torch(target, inputs={"x": array("...", **UNIT)})
-    yield from_torch("torch.logit", inputs={"x": array("...", **PROBABILITY)})
+    yield from _elementwise()
+    yield from _reductions()
+    yield from _of_two_inputs()
+    yield from _losses()
+    layer_norm = {"normalized_shape": [lambda sizes: (sizes["d"],)], "eps": (1e-5, 1e-2)}
+    yield from_torch(f"{F}layer_norm", inputs={"x": real("n d")}, sizes=SIZES, params=layer_norm)
+    yield from_torch("torch.linalg.det", inputs={"x": real("n n")}, sizes={"n": (1, 3)})
+    yield from_torch("torch.diagonal", inputs={"x": real("n d")}, params={"offset": (0, 1, -1)})
+
+
+def _elementwise() -> Iterator[Op]:
+    domains = {
+        real("..."): ONE_REAL,
+        positive("..."): ONE_POSITIVE,
+        nonnegative("..."): ONE_NONNEGATIVE,
+        array("...", **UNIT): ONE_UNIT,
+        array("...", **PROBABILITY): ["torch.logit"],
+    }
+    for domain, targets in domains.items():
+        for target in targets:
+            yield from_torch(target, inputs={"x": domain})
     for target, params in WITH_PARAMS:
         yield from_torch(target, inputs={"x": real("...")}, params=params)
+
+
+def _reductions() -> Iterator[Op]:
     for target, params in REDUCTIONS:
         where = {"where": _enough_numbers} if "correction" in params else {}
-        yield from_torch(target, inputs={"x": real("n d")}, params=params, sizes=sizes, **where)
+        yield from_torch(target, inputs={"x": real("n d")}, params=params, sizes=SIZES, **where)
+
+
+def _of_two_inputs() -> Iterator[Op]:
     for target in TWO:
-        inputs = {name: real("... n", broadcastable=True) for name in "ab"}
-        yield from_torch(target, inputs=inputs)
+        yield from_torch(target, inputs={name: real("... n", broadcastable=True) for name in "ab"})
     yield from_torch(
         "torch.div", inputs={"a": real("... n", broadcastable=True), "b": nonzero("... n", broadcastable=True)}
     )
     yield from_torch("torch.atan2", inputs={"a": nonzero("n"), "b": nonzero("n")})
     yield from_torch("torch.xlogy", inputs={"a": real("n"), "b": positive("n")})
-    for target in LOSSES:
-        params = {"reduction": ("mean", "sum", "none")}
-        label = real("n d", differentiable=not target.endswith("soft_margin_loss"))
-        yield from_torch(target, inputs={"x": real("n d"), "y": label}, params=params, sizes=sizes)
     for target, (a, b) in MATRICES:
         yield from_torch(target, inputs={"a": real(a), "b": real(b)})
-    rows = {"x": real("n c"), "k": index("n", "c")}
+
+
+def _losses() -> Iterator[Op]:
+    for target in LOSSES:
+        inputs = {"x": real("n d"), "y": real("n d", differentiable=not target.endswith("soft_margin_loss"))}
+        yield from_torch(target, inputs=inputs, params={"reduction": ("mean", "sum", "none")}, sizes=SIZES)
     for target in (f"{F}cross_entropy", f"{F}nll_loss", f"{F}multi_margin_loss"):
-        reduction = {"reduction": ("mean", "sum")}
-        yield from_torch(target, inputs=rows, params=reduction, sizes={"n": (1, 4), "c": (1, 4)})
-    yield from_torch(torch.nn.functional.layer_norm, name="layer_norm", inputs={"x": real("n d")}, sizes=sizes,
-                     params={"normalized_shape": [lambda s: (s["d"],)], "eps": (1e-5, 1e-2)})  # fmt: skip
-    yield from_torch("torch.linalg.det", inputs={"x": real("n n")}, sizes={"n": (1, 3)})
-    yield from_torch("torch.diagonal", inputs={"x": real("n d")}, params={"offset": (0, 1, -1)})
+        inputs = {"x": real("n c"), "k": index("n", "c")}
+        sizes = {"n": (1, 4), "c": (1, 4)}
+        yield from_torch(target, inputs=inputs, params={"reduction": ("mean", "sum")}, sizes=sizes)
 
 
 def _enough_numbers(sizes: Any, params: Any) -> bool:

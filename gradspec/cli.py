@@ -1,4 +1,4 @@
-"""The ``gradspec`` command: list, check, replay. Exit codes: 0 PASS, 1 FAIL, 2 usage or declaration, 3 INCONCLUSIVE."""
+"""The ``gradspec`` command. Exit codes: 0 PASS, 1 FAIL, 2 usage or declaration, 3 INCONCLUSIVE."""
 
 from __future__ import annotations
 
@@ -59,13 +59,18 @@ def _parser() -> argparse.ArgumentParser:
         "targets", nargs="*", metavar="OP | MODULE:ATTR | FILE.py", help="what to verify; every op by default"
     )
     _add_ops(check)
-    check.add_argument("--seed", type=_whole, default=0, metavar="N", help="seed of every draw (default 0)")
-    check.add_argument("--examples", type=_positive, default=100, metavar="N", help="cases per op (default 100)")
+    _add_draws(check)
     check.add_argument("--check", action="append", dest="checks", metavar="CHECK", help="only this check; repeatable")
     check.add_argument("--max-seconds", type=_seconds, metavar="S", help="stop drawing after S seconds per op")
     check.add_argument("--json", type=Path, metavar="FILE", help="write the reports as JSON ('-' for the terminal)")
     check.add_argument("-q", "--quiet", action="store_true", help="one line per op, and failures")
     check.set_defaults(run=_check)
+
+    explain = commands.add_parser("explain", help="say in words what is declared, what is checked, how far one can see")
+    explain.add_argument("target", metavar="OP | MODULE:ATTR | FILE.py", help="what to explain")
+    _add_ops(explain)
+    _add_draws(explain)
+    explain.set_defaults(run=_explain)
 
     replay = commands.add_parser("replay", help="run a saved counterexample again")
     replay.add_argument("file", type=Path, metavar="FILE.npz", help="as the last line of a failure text names it")
@@ -78,6 +83,11 @@ def _add_ops(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ops", default="ops", metavar="MODULE[:ATTR]", help="where ops are looked up (default ops:OPS)"
     )
+
+
+def _add_draws(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=_whole, default=0, metavar="N", help="seed of every draw (default 0)")
+    parser.add_argument("--examples", type=_positive, default=100, metavar="N", help="cases per op (default 100)")
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -140,6 +150,18 @@ def _check(options: argparse.Namespace) -> int:
         )
         print(f"\n{len(reports)} ops: {counts}")
     return EXIT[worst]
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from gradspec.engine import verify
+    from gradspec.reporting.words import explanation
+    from gradspec.targets import find
+
+    ops, _ = find(options.target, options.ops)
+    reports = [verify(op, seed=options.seed, examples=options.examples) for op in ops]
+    print("\n\n".join(explanation(op, report) for op, report in zip(ops, reports, strict=True)))
+    verdicts = {report.verdict for report in reports}
+    return EXIT[next(v for v in (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS) if v in verdicts)]
 
 
 def _show(report: Report, *, quiet: bool) -> None:
