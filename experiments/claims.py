@@ -90,11 +90,15 @@ def judge(claim: Claim, curves: Mapping[str, Mapping[int, Curve]]) -> Judgement:
         return Judgement(claim, Outcome.UNDECIDED, None, "no seed has been run for both variants")
     differences = [claim.measure(ours[seed]) - claim.measure(theirs[seed]) for seed in seeds]
     difference = summarize(differences)
-    lost = sum(not math.isfinite(value) for value in differences)
+    # A diverged run can have a finite measure: few epochs, or the accuracy of a model that gets every point wrong.
+    lost = sum(
+        any(row.diverged for row in (*ours[seed], *theirs[seed])) or not math.isfinite(value)
+        for seed, value in zip(seeds, differences, strict=True)
+    )
     if lost:
         return Judgement(claim, Outcome.UNDECIDED, difference, f"{lost} of {len(seeds)} pairs have a diverged run")
     if len(seeds) < LEAST_SEEDS:
-        few = f"n = {len(seeds)} is too few: at least {LEAST_SEEDS} seeds are needed"
+        few = f"{len(seeds)} pairs are too few: at least {LEAST_SEEDS} seeds are needed"
         return Judgement(claim, Outcome.UNDECIDED, difference, few)
     return Judgement(claim, *_decide(claim, difference))
 

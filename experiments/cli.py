@@ -7,6 +7,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -63,20 +64,24 @@ def parse(kind: type[Options], prog: str, arguments: Sequence[str] | None) -> Op
 
 
 def _heart(box: str) -> str:
-    """The first paragraph inside the box that tyro draws around a mistake."""
-    words: list[str] = []
-    for line in box.splitlines():
-        if line.startswith("│") and (text := line.strip(_BOX)):
-            words.append(text)
-        elif words:
-            break
-    return " ".join(words) or "the command line cannot be read"
+    """The first paragraph below the title of the box, of lines or of spaces, that tyro draws around a mistake."""
+    lines = [line.strip(_BOX) for line in box.splitlines()]
+    lines = ["" if set(line) <= {"-"} else line for line in lines]
+    below = dropwhile(lambda line: not line, list(dropwhile(lambda line: not line, lines))[1:])
+    words = " ".join(takewhile(bool, below)).replace("{None}|", "")
+    return words.rstrip(".") or "the command line cannot be read"
 
 
 def guarded(work: Callable[[], int]) -> int:
     """Call *work* and return its exit code; a person's mistake is one line on stderr and code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without "±" gets "?", not a traceback
     try:
         return work()
+    except BrokenPipeError:  # `python -m experiments.run --list | head -1`
+        sys.stderr.close()
+        return OK
     except GradspecError as error:
         return _stop(str(error))
     except OSError as error:

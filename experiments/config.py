@@ -128,7 +128,11 @@ def _number(config: Config, name: str, allowed: str, is_allowed: Callable[[float
     value = getattr(config, name)
     if not isinstance(value, float | int) or isinstance(value, bool):
         raise ConfigError(name, value, allowed)
-    # 1 and 1.0 are one setting; as an int it would be written "1", a second id for the same run.
-    object.__setattr__(config, name, float(value))
-    if not math.isfinite(value) or not is_allowed(value):
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        number = math.inf
+    if not math.isfinite(number) or not is_allowed(number):
         raise ConfigError(name, value, allowed)
+    # 1 and 1.0 are one setting; as an int it would be written "1", a second id for the same run.
+    object.__setattr__(config, name, number)

@@ -40,11 +40,8 @@ class Split:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Dataset:
-    """Three disjoint sets of points, and what they are points of."""
+    """Three disjoint sets of points."""
 
-    name: str
-    features: int
-    classes: int
     train: Split
     validation: Split
     test: Split
@@ -88,7 +85,7 @@ def load_synth(
         labels = (np.einsum("ni,ij,nj->n", x, ELLIPSE, x) > ELLIPSE_LEVEL).astype(np.int64)
         splits.append(_read_only(Split(x.astype(dtype), labels)))
     train, validation, test = splits
-    return Dataset(name="synth", features=2, classes=2, train=train, validation=validation, test=test)
+    return Dataset(train=train, validation=validation, test=test)
 
 
 def _read_only(split: Split) -> Split:

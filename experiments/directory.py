@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.config import Config
+from experiments.environment import facts
 from experiments.errors import ConfigError, CorruptRunError
 from experiments.files import canonical_json, readable_json, write_atomic
 from experiments.records import Epoch, Result, RunRecord, State
@@ -59,8 +60,9 @@ class RunDirectory:
         if not self.path.is_dir():
             raise CorruptRunError(self.path, "is a file where the directory of a run should be")
         if not (self.path / CONFIG).exists():
-            # It is the first file that a run writes: before it, only its own torn attempt can be there.
-            strange = [entry.name for entry in self.path.iterdir() if not entry.name.endswith(".tmp")]
+            # A kill before it was written leaves the environment and torn attempts, and nothing else.
+            names = [entry.name for entry in self.path.iterdir()]
+            strange = [name for name in names if name != ENVIRONMENT and not name.endswith(".tmp")]
             if strange:
                 raise CorruptRunError(self.path / CONFIG, f"is missing, but {min(strange)} is there")
             return Progress.MISSING
@@ -70,8 +72,9 @@ class RunDirectory:
     def start(self, environment: Mapping[str, Any]) -> None:
         """Make the directory and write what is known before the first epoch."""
         self.path.mkdir(parents=True, exist_ok=True)
-        write_atomic(self.path / CONFIG, readable_json(self.config.to_dict()))
+        self._remove_torn()
         write_atomic(self.path / ENVIRONMENT, readable_json(environment))
+        write_atomic(self.path / CONFIG, readable_json(self.config.to_dict()))
 
     def resume(self) -> tuple[State | None, list[Epoch]]:
         """The last checkpoint and the rows up to it; later rows and a torn last line are removed.
@@ -82,8 +85,8 @@ class RunDirectory:
         Raises:
             CorruptRunError: A file is damaged in a way that a kill cannot explain.
         """
-        for torn in self.path.glob("*.tmp"):  # what a kill in the middle of a write left
-            torn.unlink()
+        self._remove_torn()
+        self._environment()  # the record needs it: better known before the epochs than after them
         path = self.path / CHECKPOINT
         state = None
         if path.exists():
@@ -131,7 +134,7 @@ class RunDirectory:
         rows = self._rows(whole=True)
         if len(rows) != result.epochs or self.metrics_sha256() != result.metrics_sha256:
             raise CorruptRunError(self.path / METRICS, f"was changed after {RESULT} was written")
-        return RunRecord(config=self.config, epochs=tuple(rows), result=result, environment=self._json(ENVIRONMENT))
+        return RunRecord(config=self.config, epochs=tuple(rows), result=result, environment=self._environment())
 
     def set_aside(self) -> Path:
         """Rename the directory to ``<id>.corrupt-N``: nothing in it is lost, and its name is free.
@@ -159,6 +162,11 @@ class RunDirectory:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
+    def _remove_torn(self) -> None:
+        """Remove what a kill in the middle of a write left."""
+        for torn in self.path.glob("*.tmp"):
+            torn.unlink()
+
     def _check_config(self) -> None:
         try:
             found = Config.from_dict(self._json(CONFIG))
@@ -167,13 +175,21 @@ class RunDirectory:
         if found != self.config:
             raise CorruptRunError(self.path / CONFIG, f"is the config of another run, {found.run_id}")
 
+    def _environment(self) -> dict[str, Any]:
+        values = self._json(ENVIRONMENT)
+        try:
+            facts(values)
+        except (KeyError, AttributeError, TypeError) as error:
+            raise CorruptRunError(self.path / ENVIRONMENT, f"is no environment of a run ({error!r})") from error
+        return values
+
     def _json(self, name: str) -> dict[str, Any]:
         path = self.path / name
         try:
             values = json.loads(path.read_bytes())
         except FileNotFoundError as error:
             raise CorruptRunError(path, "is missing") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise CorruptRunError(path, f"is not JSON ({error})") from error
         if not isinstance(values, dict):
             raise CorruptRunError(path, "is not a JSON object")
@@ -186,7 +202,7 @@ class RunDirectory:
         lines = path.read_bytes().split(b"\n") if path.exists() else []
         for number, line in enumerate(lines[:-1] if lines else [], start=1):
             row = None
-            with suppress(KeyError, TypeError, ValueError):
+            with suppress(KeyError, TypeError, ValueError, RecursionError):
                 row = Epoch.from_dict(json.loads(line))
             if row is None or row.epoch != number:
                 if whole:

@@ -5,18 +5,26 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from experiments.errors import missing
+
+THREADS = 1
+"""Of the numeric libraries inside a run: more of them may change the last bits, and sweeps use processes."""
 PACKAGES = ("numpy", "torch", "hypothesis")
 _GIT_SECONDS = 10
 
 
 def environment() -> dict[str, Any]:
     """Versions, platform, git state and the threads of the numeric libraries at this moment, for ``env.json``."""
-    from threadpoolctl import threadpool_info
-
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError as error:
+        raise missing("threadpoolctl") from error
     threads = [
         {"library": pool["internal_api"], "version": pool["version"], "threads": pool["num_threads"]}
         for pool in threadpool_info()  # its file paths are left out: they say where this machine keeps things
@@ -29,6 +37,25 @@ def environment() -> dict[str, Any]:
         "packages": {name: _version(name) for name in PACKAGES},
         "git": git_state(),
         "threads": sorted(threads, key=str),
+    }
+
+
+def facts(env: Mapping[str, Any]) -> dict[str, str]:
+    """What :func:`environment` gave, as texts for people.
+
+    Raises:
+        KeyError: A fact is missing.
+        AttributeError: A fact is of another kind.
+        TypeError: The same.
+    """
+    packages = {name: version or "not installed" for name, version in env["packages"].items()}
+    threads = ", ".join(f"{one['library']} {one['version']}: {one['threads']}" for one in env["threads"])
+    return {
+        "Python": f"{env['python']} ({env['implementation']})",
+        "system": f"{env['system']} {env['machine']}",
+        **packages,
+        "git": env["git"] or "no repository",
+        "threads": threads or "unknown",
     }
 
 
@@ -49,3 +76,18 @@ def git_state() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip() or None
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep the numeric libraries that are loaded now to one thread.
+
+    Raises:
+        MissingDependencyError: threadpoolctl is not installed.
+    """
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError as error:
+        raise missing("threadpoolctl") from error
+    with threadpool_limits(THREADS):
+        yield

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.config import Config
 from experiments.data import DATASETS, Dataset
 from experiments.directory import CHECKPOINT, Progress, RunDirectory
-from experiments.environment import environment
+from experiments.environment import environment, one_thread
 from experiments.errors import CorruptRunError
 from experiments.randomness import streams
 from experiments.records import Epoch, Result, RunRecord, State, digest
-from experiments.train import evaluate, make_model, train
-
-THREADS = 1
-"""Of the numeric libraries inside a run: more of them may change the last bits, and sweeps use processes."""
+from experiments.train import evaluate, make_model, resumed, train
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,10 +78,9 @@ def _finish(directory: RunDirectory, data_folder: Path | None, on_epoch: Callabl
 
 
 def _check(directory: RunDirectory, state: State | None) -> None:
-    """Try the checkpoint's arrays before hours are spent on what follows from them."""
+    """Try the checkpoint before hours are spent on what follows from it."""
     try:
-        if state is not None:
-            make_model(directory.config, state.parameters)
+        resumed(directory.config, state)
     except ValueError as error:
         raise CorruptRunError(directory.path / CHECKPOINT, f"is not of this run ({error})") from error
 
@@ -118,12 +113,3 @@ def _compute(
             metrics_sha256=directory.metrics_sha256(),
         )
     )
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep the numeric libraries to one thread."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(THREADS):
-        yield

@@ -60,6 +60,11 @@ class Experiment:
         }
 
 
+def default_seeds(*, quick: bool) -> tuple[int, ...]:
+    """The seeds that are run where none are named."""
+    return QUICK_SEEDS if quick else FULL_SEEDS
+
+
 def hidden_width(dataset: str) -> int:
     """The study's hidden width for this data set."""
     return HIDDEN_PER_INPUT * DATASETS[dataset].features
@@ -92,13 +97,18 @@ def final_running_loss(curve: Curve) -> float:
 
 def epochs_to_low_loss(curve: Curve) -> float:
     """Epochs until the mean training loss is below LOW_LOSS, interpolated in its logarithm; the last one if never."""
+    if curve[0].loss_epoch_mean < LOW_LOSS:
+        return 1.0
     for before, row in pairwise(curve):
-        if row.loss_epoch_mean < LOW_LOSS <= before.loss_epoch_mean:
-            fall = math.log(before.loss_epoch_mean / row.loss_epoch_mean)
+        if row.loss_epoch_mean < LOW_LOSS:
+            # a loss that is exactly 0 fell infinitely far: the threshold was passed at once
+            fall = math.log(before.loss_epoch_mean / row.loss_epoch_mean) if row.loss_epoch_mean else math.inf
             return before.epoch + math.log(before.loss_epoch_mean / LOW_LOSS) / fall
-    return float(1 if curve[0].loss_epoch_mean < LOW_LOSS else len(curve))
+    return float(len(curve))
 
 
 def share_left(curve: Curve) -> float:
-    """The share of the first epoch's mean training loss that is left in the next one."""
+    """The share of the first epoch's mean training loss that is left in the next one; NaN where it was 0 already."""
+    if not curve[0].loss_epoch_mean:
+        return math.nan
     return curve[min(1, len(curve) - 1)].loss_epoch_mean / curve[0].loss_epoch_mean

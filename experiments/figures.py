@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ def chart(name: str, title: str, lines: Sequence[Line], *, logarithmic: bool) ->
         axes = figure.add_subplot(facecolor="none")
         for line in lines:
             _draw(axes, line)
-        if logarithmic:
+        if logarithmic and any(value > 0 for line in lines for value in line.middle if math.isfinite(value)):
             axes.set_yscale("log")
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
@@ -91,7 +92,8 @@ def chart(name: str, title: str, lines: Sequence[Line], *, logarithmic: bool) ->
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
         axes.set_xlabel("epoch")
         axes.grid(visible=True, axis="y", color=MUTED, alpha=0.25, linewidth=0.6)
-        axes.legend(loc="best", handlelength=2.4)
+        # above the axes, where no line can run through it
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, handlelength=2.2, borderaxespad=0.2)
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata={"Date": None})
     return _adapt(file.getvalue(), name, title)

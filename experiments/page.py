@@ -13,7 +13,7 @@ from experiments.claims import Outcome
 from experiments.errors import missing
 from experiments.mathml import UnknownLatexError, mathml
 from experiments.section import MEASURES, Section, ruler
-from experiments.verification import ERROR, CheckRow, OpRow
+from experiments.verification import ERROR, CheckRow, OpRow, titles
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -142,6 +142,7 @@ def render(page: Page) -> str:
         marks=MARKS,
         words=WORDS,
         measures=MEASURES,
+        titles=titles(),
         ruler=ruler,
         by_name=lambda checks: {check.name: check for check in checks},
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import math
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -16,6 +15,7 @@ from experiments.config import Config
 
 _PARAMETER = "parameter/"
 _VELOCITY = "velocity/"
+_DIGEST = "sha256"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +143,7 @@ class State:
         arrays |= {_PARAMETER + name: array for name, array in self.parameters.items()}
         arrays |= {_VELOCITY + name: array for name, array in self.velocity.items()}
         file = io.BytesIO()
+        arrays[_DIGEST] = np.str_(digest(arrays))
         np.savez(file, **arrays)
         return file.getvalue()
 
@@ -154,28 +155,33 @@ class State:
             ValueError: These bytes are no such file, or a part is missing.
         """
         try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-                return cls(
-                    epoch=int(arrays["epoch"]),
-                    parameters=_starting_with(_PARAMETER, arrays),
-                    velocity=_starting_with(_VELOCITY, arrays),
-                    shuffle=str(arrays["shuffle"]),
-                    loss_total=float(arrays["loss_total"]),
-                    points_seen=int(arrays["points_seen"]),
-                )
-        except (zipfile.BadZipFile, KeyError, EOFError, OSError, TypeError) as error:
+            with np.load(io.BytesIO(data), allow_pickle=False) as file:
+                arrays = dict(file)
+            found = str(arrays.pop(_DIGEST))
+            state = cls(
+                epoch=int(arrays["epoch"]),
+                parameters=_starting_with(_PARAMETER, arrays),
+                velocity=_starting_with(_VELOCITY, arrays),
+                shuffle=str(arrays["shuffle"]),
+                loss_total=float(arrays["loss_total"]),
+                points_seen=int(arrays["points_seen"]),
+            )
+        except Exception as error:  # zipfile and NumPy raise a dozen kinds for damaged bytes
             raise ValueError(f"not a checkpoint ({error})") from error
+        if found != digest(arrays):  # the checksums of the zip format do not cover every byte that matters
+            raise ValueError("not what was written: its digest is another one")
+        return state
 
 
 def _starting_with(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name.removeprefix(prefix): arrays[name] for name in arrays if name.startswith(prefix)}
 
 
-def digest(parameters: Mapping[str, np.ndarray]) -> str:
-    """SHA-256 over names, dtypes, shapes and bits of the arrays."""
+def digest(arrays: Mapping[str, Any]) -> str:
+    """SHA-256 over names, dtypes, shapes and bits of arrays or NumPy scalars."""
     total = hashlib.sha256()
-    for name in sorted(parameters):
-        array = np.ascontiguousarray(parameters[name])
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
         total.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
         total.update(array.tobytes())
     return total.hexdigest()

@@ -17,9 +17,9 @@ from experiments import cli
 from experiments.catalogue import EXPERIMENTS
 from experiments.config import Config
 from experiments.data import data_folder
-from experiments.environment import environment
-from experiments.execute import Done, one_thread
-from experiments.experiment import FULL_SEEDS, QUICK_SEEDS
+from experiments.environment import environment, facts, one_thread
+from experiments.execute import Done
+from experiments.experiment import default_seeds
 from experiments.files import readable_json, writable_folder, write_atomic
 from experiments.page import Page, render
 from experiments.progress import progress
@@ -59,11 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(options: Options) -> int:
-    seeds = cli.checked_seeds(options.seeds) if options.seeds is not None else default_seeds(quick=options.quick)
+    seeds = cli.checked_seeds(options.seeds if options.seeds is not None else default_seeds(quick=options.quick))
     workers = cli.checked_workers(options.workers)
     folder = data_folder(cli.named_data_folder(options.data))
-    out, root = writable_folder(options.out), writable_folder(options.runs)
     planned = runs_of(seeds, quick=options.quick)
+    out, root = writable_folder(options.out), writable_folder(options.runs)
     done = cli.sweep_and_tell("experiments", planned, root, workers=workers, data_folder=folder)
     examples = QUICK_EXAMPLES if options.quick else FULL_EXAMPLES
     names = op_names()
@@ -81,11 +81,6 @@ def _main(options: Options) -> int:
     write(page, out)
     print(f"{page.passed} of {len(ops)} ops pass; {told_outcomes(page)}; the report: {out / 'index.html'}")
     return cli.warn(one.note for group in done.values() for one in group if one.note)
-
-
-def default_seeds(*, quick: bool) -> tuple[int, ...]:
-    """The seeds that are run where none are named."""
-    return QUICK_SEEDS if quick else FULL_SEEDS
 
 
 def runs_of(seeds: Sequence[int], *, quick: bool) -> dict[str, tuple[Config, ...]]:
@@ -118,27 +113,14 @@ def sections(done: Mapping[str, Sequence[Done]], arguments: Sequence[str]) -> li
 def places(done: Mapping[str, Sequence[Done]]) -> dict[str, tuple[str, ...]]:
     """Where the verification and the runs were computed: fact -> one text per distinct place."""
     with one_thread():
-        here = _facts(environment())
-    runs = Counter(tuple(_facts(one.record.environment).items()) for group in done.values() for one in group)
+        here = facts(environment())
+    runs = Counter(tuple(facts(one.record.environment).items()) for group in done.values() for one in group)
     columns = [("verification", here)] + [
-        (f"{count} {'run' if count == 1 else 'runs'}", dict(facts)) for facts, count in sorted(runs.items())
+        (f"{count} {'run' if count == 1 else 'runs'}", dict(place)) for place, count in sorted(runs.items())
     ]
-    names = dict.fromkeys(name for _, facts in columns for name in facts)
+    names = dict.fromkeys(name for _, place in columns for name in place)
     return {"what": tuple(title for title, _ in columns)} | {
-        name: tuple(facts.get(name, "–") for _, facts in columns) for name in names
-    }
-
-
-def _facts(env: Mapping[str, Any]) -> dict[str, str]:
-    """An ``env.json`` as texts."""
-    packages = {name: version or "not installed" for name, version in env.get("packages", {}).items()}
-    threads = ", ".join(f"{one['library']} {one['version']}: {one['threads']}" for one in env.get("threads", []))
-    return {
-        "Python": f"{env.get('python')} ({env.get('implementation')})",
-        "system": f"{env.get('system')} {env.get('machine')}",
-        **packages,
-        "git": env.get("git") or "no repository",
-        "threads": threads or "unknown",
+        name: tuple(place.get(name, "–") for _, place in columns) for name in names
     }
 
 

@@ -12,7 +12,7 @@ from experiments.catalogue import EXPERIMENTS, find
 from experiments.claims import judge
 from experiments.data import data_folder
 from experiments.errors import UsageError
-from experiments.experiment import FULL_SEEDS, QUICK_SEEDS, Experiment, final_accuracy, final_loss
+from experiments.experiment import Experiment, default_seeds, final_accuracy, final_loss
 from experiments.files import writable_folder
 from experiments.records import RunRecord
 from experiments.statistics import summarize
@@ -82,11 +82,6 @@ def _main(options: Options) -> int:
     done = cli.sweep_and_tell(experiment.name, runs, root, workers=workers, data_folder=folder)
     print(outcome(experiment, {label: [one.record for one in group] for label, group in done.items()}))
     return cli.warn(one.note for group in done.values() for one in group if one.note)
-
-
-def default_seeds(*, quick: cli.Flag) -> tuple[int, ...]:
-    """The seeds that are run where none are named."""
-    return QUICK_SEEDS if quick else FULL_SEEDS
 
 
 def listing() -> str:

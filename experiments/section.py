@@ -70,13 +70,17 @@ class Section:
         """How many seeds there are, in words."""
         sizes = {len(variant.seeds) for variant in self.variants}
         if len(sizes) == 1:
-            return f"{sizes.pop()} seeds"
-        return ", ".join(f"{len(variant.seeds)} seeds ({variant.label})" for variant in self.variants)
+            return _seeds(sizes.pop())
+        return ", ".join(f"{_seeds(len(variant.seeds))} ({variant.label})" for variant in self.variants)
 
     @property
     def epochs(self) -> int:
         """Rows of the table."""
         return max(len(curve) for variant in self.variants for curve in variant.curves.values())
+
+
+def _seeds(count: int) -> str:
+    return f"{count} {'seed' if count == 1 else 'seeds'}"
 
 
 def make_section(experiment: Experiment, records: Mapping[str, Sequence[RunRecord]], command: str) -> Section:

@@ -48,12 +48,21 @@ def summarize(values: Sequence[float], *, confidence: float = CONFIDENCE) -> Sum
     n = len(values)
     if n == 0:
         raise ValueError("no values to summarize")
-    mean = math.fsum(values) / n if all(map(math.isfinite, values)) else math.nan
+    mean = _mean(values)
     if n == 1:
         return Summary(n, mean, math.nan, -math.inf, math.inf)
-    std = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
+    std = math.hypot(*(value - mean for value in values)) / math.sqrt(n - 1)  # squares could overflow
     half = t_quantile(0.5 + confidence / 2, n - 1) * std / math.sqrt(n)
     return Summary(n, mean, std, mean - half, mean + half)
+
+
+def _mean(values: Sequence[float]) -> float:
+    if not all(map(math.isfinite, values)):
+        return math.nan
+    try:
+        return math.fsum(values) / len(values)
+    except OverflowError:  # the sum is beyond the largest float, the mean is not
+        return math.fsum(value / len(values) for value in values)
 
 
 def t_quantile(probability: float, freedom: int) -> float:

@@ -74,18 +74,17 @@ def _in_processes(
 ) -> list[Done]:
     results: dict[int, Done] = {}
     with process_pool(min(workers, len(jobs))) as pool:
-        futures: dict[Future[Done], int] = {
-            pool.submit(execute, config, root, data_folder=data_folder): number
-            for number, (_, config) in enumerate(jobs)
-        }
+        futures: dict[Future[Done], int] = {}
         try:
+            for number, (_, config) in enumerate(jobs):
+                futures[pool.submit(execute, config, root, data_folder=data_folder)] = number
             for future in as_completed(futures):
                 number = futures[future]
                 results[number] = future.result()
                 name, config = jobs[number]
                 tell(config.epochs, _describe(name, results[number]))
         except BrokenProcessPool as error:
-            raise InterruptedSweepError(len(results), len(jobs)) from error
+            raise InterruptedSweepError(finished([config for _, config in jobs], root), len(jobs)) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
     return [results[number] for number in range(len(jobs))]

@@ -33,15 +33,8 @@ def train(config: Config, data: Dataset, *, start: State | None = None) -> Itera
     Yields:
         One pair per epoch. A loss that is not finite ends the run after the row that shows it.
     """
-    model = make_model(config)
-    optimizer = SGD(model.parameters(), lr=config.lr, momentum=config.momentum)
-    shuffle = np.random.default_rng(streams(config.seed).shuffle)
-    total, seen, done = 0.0, 0, 0
-    if start is not None:
-        model.load(start.parameters)
-        optimizer.load(start.velocity)
-        shuffle.bit_generator.state = json.loads(start.shuffle)
-        total, seen, done = start.loss_total, start.points_seen, start.epoch
+    model, optimizer, shuffle = resumed(config, start)
+    total, seen, done = (start.loss_total, start.points_seen, start.epoch) if start else (0.0, 0, 0)
     while done < config.epochs and math.isfinite(total):
         order = shuffle.permutation(len(data.train))
         losses, norms = _one_epoch(config, model, optimizer, data.train, order)
@@ -67,6 +60,26 @@ def train(config: Config, data: Dataset, *, start: State | None = None) -> Itera
                 points_seen=seen,
             ),
         )
+
+
+def resumed(config: Config, start: State | None) -> tuple[MLP, SGD, np.random.Generator]:
+    """Model, optimizer and the generator that orders the points, as they are after *start* (None: before epoch 1).
+
+    Raises:
+        ValueError: *start* is not of a run of *config*.
+    """
+    model = make_model(config, start.parameters if start else None)
+    optimizer = SGD(model.parameters(), lr=config.lr, momentum=config.momentum)
+    shuffle = np.random.default_rng(streams(config.seed).shuffle)
+    if start is not None:
+        if not 1 <= start.epoch <= config.epochs:
+            raise ValueError(f"it is of epoch {start.epoch} of {config.epochs}")
+        optimizer.load(start.velocity)
+        try:
+            shuffle.bit_generator.state = json.loads(start.shuffle)
+        except (KeyError, TypeError, OverflowError) as error:
+            raise ValueError(f"its generator has no such state ({error!r})") from error
+    return model, optimizer, shuffle
 
 
 def make_model(config: Config, parameters: Mapping[str, np.ndarray] | None = None) -> MLP:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import as_completed
+from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from experiments.execute import one_thread
+from experiments.environment import one_thread
 from experiments.progress import Tell, silent
 from experiments.sweep import process_pool
 
@@ -97,16 +98,26 @@ def _here(names: Sequence[str], examples: int) -> Iterator[OpRow]:
 
 def _in_processes(names: Sequence[str], examples: int, workers: int) -> Iterator[OpRow]:
     with process_pool(min(workers, len(names))) as pool:
-        futures = {pool.submit(verify_one, name, examples): name for name in names}
+        futures: dict[Future[OpRow], str] = {}
         try:
+            with suppress(BrokenProcessPool):  # a worker died while the last ops were handed in
+                for name in names:
+                    futures[pool.submit(verify_one, name, examples)] = name
             for future in as_completed(futures):
                 try:
                     yield future.result()
                 except BrokenProcessPool:
-                    lost = "a worker process died (killed, or out of memory) before this op was done"
-                    yield OpRow(name=futures[future], verdict=ERROR, error=lost)
+                    yield _lost(futures[future])
+            for name in names:
+                if name not in futures.values():
+                    yield _lost(name)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _lost(name: str) -> OpRow:
+    died = "a worker process died (killed, or out of memory) before this op was done"
+    return OpRow(name=name, verdict=ERROR, error=died)
 
 
 def op_names() -> list[str]:
@@ -114,6 +125,13 @@ def op_names() -> list[str]:
     import ops
 
     return [op.name for op in ops.OPS]
+
+
+def titles() -> dict[str, str]:
+    """Check -> what it makes sure of, in gradspec's own words: the page claims no check that there is not."""
+    from gradspec.checks import CHECKS
+
+    return {check.name: check.title for check in CHECKS}
 
 
 def verify_one(name: str, examples: int) -> OpRow:
@@ -124,6 +142,8 @@ def verify_one(name: str, examples: int) -> OpRow:
     op = next(op for op in ops.OPS if op.name == name)
     row = OpRow(name=name, verdict=ERROR, formula=op.formula, vjp_formula=op.vjp_formula, source=op.source)
     try:
+        with suppress(ImportError):
+            import torch  # noqa: F401 - loaded later, it would start threads of its own
         with one_thread():
             report = gradspec.verify(op, seed=SEED, examples=examples)
     except Exception as error:

@@ -1,0 +1,69 @@
+"""What the tests of the experiments share: runs that take a fraction of a second, and how to look at their files."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from experiments.catalogue import EXPERIMENTS
+from experiments.config import Config
+from experiments.records import Epoch
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BUDGET: Mapping[str, Any] = {"epochs": 3, "train_points": 600, "held_out_points": 200, "batch_size": 50}
+"""Too little to judge a claim, enough for a loss to fall."""
+ARGUMENTS = [f"--{name.replace('_', '-')}={value}" for name, value in BUDGET.items()]
+"""The same for a command line."""
+VARIANTS = {
+    f"{experiment.name} {label}": replace(experiment.base, **changes, **BUDGET)
+    for experiment in EXPERIMENTS
+    for label, changes in experiment.variants.items()
+}
+"""Every variant of every experiment of the catalogue, small."""
+NOT_BITS = {"env.json", "timing.jsonl"}
+"""The files that say where and how fast; all others are equal to the bit when a run is run again."""
+
+
+def config(**changes: Any) -> Config:
+    """A small run."""
+    return Config(**({"experiment": "activations", **BUDGET} | changes))
+
+
+def bits(directory: Path) -> dict[str, bytes]:
+    """The contents of the files that a run decides."""
+    return {path.name: path.read_bytes() for path in directory.iterdir() if path.name not in NOT_BITS}
+
+
+def times(root: Path) -> dict[Path, int]:
+    """When each file was written."""
+    return {path: path.stat().st_mtime_ns for path in root.rglob("*") if path.is_file() and ".locks" not in path.parts}
+
+
+def epoch(number: int = 1, **changes: float) -> Epoch:
+    """A row with plain numbers."""
+    values = {
+        "loss_epoch_mean": 0.5,
+        "loss_running_mean": 0.6,
+        "train_accuracy": 0.7,
+        "validation_accuracy": 0.8,
+        "validation_loss": 0.4,
+        "gradient_norm": 1.0,
+    }
+    return Epoch(epoch=number, **(values | changes))
+
+
+def command(module: str, *arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m module`` as a person does, from the root of the repository."""
+    return subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        **options,
+    )

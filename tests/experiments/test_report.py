@@ -1,0 +1,229 @@
+"""The report: one self-contained page, its facts as JSON and a badge, all saying the same."""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ops
+from experiments import report as command
+from experiments.catalogue import EXPERIMENTS
+from experiments.config import Config
+from experiments.page import resolution
+from gradspec.checks import CHECKS
+from tests.experiments.reports import Report, make_report, visible_text
+from tests.experiments.small import ROOT, times
+
+VOID = {"meta", "link", "br", "hr", "img", "input", "wbr", "col"}
+LOADS = {"src", "href", "xlink:href", "data", "action", "poster", "srcset"}
+
+
+class Reader(HTMLParser):
+    """Which elements a page has, whether they are closed, and the cells of its first table."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.wrong: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(tag)
+
+
+@pytest.fixture(scope="module")
+def page(report: Report) -> Reader:
+    """The page, read."""
+    return Reader(report.html)
+
+
+def test_well_formed(page: Reader) -> None:
+    """Every element that is opened is closed in its turn, and ids are used once."""
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+
+    assert [] == page.wrong == page.open
+    assert len(ids) == len(set(ids))
+
+
+def test_self_contained(page: Reader, report: Report) -> None:
+    """Nothing is loaded: no script, no font, no import, and every link is to a place on the page."""
+    links = [value for _, attributes in page.tags for name, value in attributes.items() if name in LOADS]
+    ids = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
+
+    assert {"script", "iframe", "object", "embed", "img", "video"}.isdisjoint({tag for tag, _ in page.tags})
+    assert links
+    assert [] == [link for link in links if not (link == "data:," or (link[:1] == "#" and link[1:] in ids))]
+    assert [] == re.findall(r"@import|@font-face|url\((?!#)[^)]*\)", report.html)
+    assert {name for _, attributes in page.tags for name in attributes if name.startswith("on")} == set()
+
+
+def test_no_place_of_this_machine(report: Report) -> None:
+    """Neither the folder of the repository nor that of the report is in any of its files."""
+    for path in report.out.iterdir():
+        text = path.read_text(encoding="utf-8")
+        assert [] == [place for place in (ROOT, report.out, report.runs, Path.home()) if f"{place}/" in text]
+
+
+def test_every_op_times_every_check(report: Report) -> None:
+    """The table has each op's row, with verdict, entries compared and resolution for every check there is."""
+    html = report.html
+    (table,) = re.findall(r'<table class="matrix">.*?</table>', html, flags=re.DOTALL)
+    head, *rows = re.findall(r"<tr>.*?</tr>", table, flags=re.DOTALL)
+
+    assert [check.name for check in CHECKS] == re.findall(r"<code>(.*?)</code>", head.replace("<wbr>", ""))
+    assert len(ops.OPS) == len(rows)
+    for row, facts in zip(rows, report.facts["verification"]["ops"], strict=True):
+        cells = [" ".join(visible_text(cell).split()) for cell in re.findall(r"(?s)<t[hd].*?</t[hd]>", row)]
+        assert [facts["op"], "✓ passed"] == cells[:2]
+        assert re.fullmatch(r"\d+e−\d+", cells[3])
+        expected = []
+        for check in facts["checks"]:
+            seen = "" if check["resolution"] is None else resolution(check["resolution"])
+            passed = f"✓passed {check['compared']:,}{seen}".replace(",", " ")
+            expected.append(passed if check["verdict"] == "PASS" else "–skipped")
+        assert expected == cells[4:]
+
+
+def test_facts(report: Report) -> None:
+    """report.json is strict JSON that agrees with the page: verdicts, claims, commands, settings."""
+    facts = report.facts
+    json.dumps(facts, allow_nan=False)
+    text = " ".join(visible_text(report.html).split())
+
+    assert ("PASS", len(ops.OPS), len(ops.OPS)) == (facts["verdict"], facts["passed"], facts["total"])
+    assert [op.name for op in ops.OPS] == [op["op"] for op in facts["verification"]["ops"]]
+    assert f"{facts['passed']} of {facts['total']} ops pass" in text
+    claims = [claim for section in facts["experiments"] for claim in section["claims"]]
+    assert f"0 of {len(claims)} claims confirmed 0 refuted, {len(claims)} undecided." in text
+    assert sum(len(experiment.claims) for experiment in EXPERIMENTS) == len(claims)
+    for claim in claims:
+        assert f"“{claim['text']}”" in text
+        assert f"n = {claim['difference']['n']}: {claim['reason']}." in text
+
+
+def test_figures_and_how_to_get_them_again(report: Report) -> None:
+    """Each experiment has its figure of two charts, a table of its numbers, its settings and its command."""
+    html, text = report.html, " ".join(visible_text(report.html).split())
+    for experiment, facts in zip(EXPERIMENTS, report.facts["experiments"], strict=True):
+        part = html[html.index(f'<section id="{experiment.name}"') :]
+        part = part[: part.index("</section>")]
+
+        assert 2 == part.count('<svg role="img"')
+        assert f"The numbers of figure {experiment.figure}" in part
+        assert f"python -m experiments.run {experiment.name} --seeds 0 1 --quick" == facts["command"]
+        assert f"<code>{facts['command']}</code>" in part
+        assert all(f"<code>{name}</code> {value}" in part for name, value in facts["settings"].items())
+        assert set(Config.__dataclass_fields__) == (
+            set(facts["settings"]) | {"seed", "experiment"} | {*next(iter(experiment.variants.values()))}
+        )
+        for variant in facts["variants"]:
+            final = variant["curves"]["validation_accuracy"][-1]
+            assert f"{final['mean']:.4f} ± {final['std']:.4f}" in part
+    assert f"The whole report again: {report.facts['command']}." in text
+    assert "python -m experiments.report --seeds 0 1 --quick" == report.facts["command"]
+
+
+def test_formulas(report: Report) -> None:
+    """Every op's forward and vjp are MathML; no LaTeX is left for a person to read."""
+    html = report.html
+    for op in ops.OPS:
+        part = html[html.index(f'<li id="op-{op.name}"') :]
+        part = part[: part.index("</li>")]
+        assert part.count("<math ") == 2, op.name
+        assert op.source.replace("'", "&#39;") in part
+    text = visible_text(html)
+    assert "\\" not in text
+    assert 'class="latex"' not in html
+    for leftover in ("mathrm", "frac", "odot", "bar y", "sum_", "\\", "^{"):
+        assert leftover not in text
+
+
+def test_checks_in_gradspecs_own_words(report: Report) -> None:
+    """The list of checks is generated; no other prose names an oracle, so none is claimed that does not exist."""
+    html = report.html
+    listed = re.findall(r"<dt><code>(vjp.*?|value.*?|contract)</code></dt><dd>(.*?)</dd>", html.replace("<wbr>", ""))
+    prose = " ".join(re.findall(r"(?s)<p\b.*?</p>", html)).lower()
+
+    assert [(check.name, check.title[:1].upper() + check.title[1:]) for check in CHECKS] == listed
+    for word in ("finite difference", "complex step", "autograd", "layout", "jvp", "hessian", "mutation", "algebra"):
+        assert word not in prose
+
+
+def test_badges(report: Report) -> None:
+    """badge.json is a shields endpoint, badge.svg is XML that says the same to eyes and ears."""
+    badge = json.loads((report.out / "badge.json").read_text())
+    svg = ET.fromstring((report.out / "badge.svg").read_text())  # noqa: S314 - our own file
+    said = f"{badge['label']}: {badge['message']}"
+
+    assert {"schemaVersion", "label", "message", "color"} == set(badge)
+    assert (1, "gradspec", "brightgreen") == (badge["schemaVersion"], badge["label"], badge["color"])
+    assert f"{len(ops.OPS)} of {len(ops.OPS)} ops verified" == badge["message"]
+    assert "{http://www.w3.org/2000/svg}svg" == svg.tag
+    assert said == svg.get("aria-label") == svg.findtext("{http://www.w3.org/2000/svg}title")
+    assert [badge["label"], badge["message"]] == [text.text for text in svg.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_made_again(report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second report computes no run, touches no file of a run, and has the same bytes."""
+
+    def never(*_: Any, **__: Any) -> None:
+        raise AssertionError("computed again")
+
+    before = times(report.runs)
+    monkeypatch.setattr("experiments.execute.train", never)
+    assert make_report(tmp_path, report.runs) == 0
+
+    assert before == times(report.runs)
+    for name in ("index.html", "report.json", "badge.json", "badge.svg"):
+        assert (report.out / name).read_bytes() == (tmp_path / name).read_bytes(), name
+
+
+def test_one_damaged_run(report: Report, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A damaged run is told and computed again; the report is written all the same, and the code is 2."""
+    import shutil
+
+    monkeypatch.setattr(command, "op_names", lambda: ["add"])
+    shutil.copytree(report.runs, tmp_path / "runs")
+    damaged = next(path for path in (tmp_path / "runs").iterdir() if (path / "result.json").exists())
+    (damaged / "result.json").unlink()
+    (damaged / "checkpoint.npz").write_bytes(b"")
+    code = make_report(tmp_path / "out", tmp_path / "runs")
+    said = capsys.readouterr()
+
+    assert (2, 1) == (code, said.err.count("\n"))
+    assert said.err.startswith(f"corrupt run: {damaged / 'checkpoint.npz'}: not a checkpoint")
+    assert "1 of 1 ops pass" in said.out
+    assert report.facts["experiments"] == json.loads((tmp_path / "out" / "report.json").read_text())["experiments"]
+
+
+def test_an_older_report_stays_until_the_new_one_is_complete(
+    report: Report, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When drawing the page fails, the files of the last report are as they were."""
+    (tmp_path / "index.html").write_text("old")
+
+    def fail(page: Any) -> str:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(command, "op_names", list)
+    monkeypatch.setattr(command, "render", fail)
+
+    assert make_report(tmp_path, report.runs) == 2
+    assert "No space left on device" in capsys.readouterr().err
+    assert [("index.html", "old")] == [(path.name, path.read_text()) for path in tmp_path.iterdir()]
