@@ -55,12 +55,7 @@ def test_repaired_op_is_not_accused(op):
 
 @pytest.mark.parametrize(
     ("op", "example"),
-    [
-        pytest.param(op, example, id=op.name)
-        for name, example in ALARMS
-        for op in _RIGHT
-        if op.name == name
-    ],
+    [pytest.param(op, example, id=op.name) for name, example in ALARMS for op in _RIGHT if op.name == name],
 )
 def test_repaired_op_is_not_accused_where_it_once_was(op, example):
     """Points at which other seeds raised a false alarm."""
