@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from experiments.claims import Outcome
 from experiments.errors import missing
 from experiments.mathml import UnknownLatexError, mathml
 from experiments.section import MEASURES, Section, ruler
+from experiments.trust import Trust
 from experiments.verification import ERROR, CheckRow, OpRow, titles
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Page:
         quick: Whether this is a quick run.
         examples: How many examples were drawn per op.
         command: What makes this report again.
+        trust: What is known of the verification itself.
     """
 
     ops: Sequence[OpRow]
@@ -50,6 +52,7 @@ class Page:
     quick: bool
     examples: int
     command: str
+    trust: Trust = field(default_factory=Trust)
 
     @property
     def verdict(self) -> str:

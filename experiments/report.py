@@ -6,6 +6,7 @@ are replaced only when the new ones are complete.
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,7 @@ from experiments.files import readable_json, writable_folder, write_atomic
 from experiments.page import Page, render
 from experiments.progress import progress
 from experiments.section import Section, make_section
+from experiments.trust import trust
 from experiments.verification import FULL_EXAMPLES, QUICK_EXAMPLES, OpRow, op_names, verify_all
 
 PROG = "python -m experiments.report"
@@ -77,6 +79,7 @@ def _main(options: Options) -> int:
         quick=options.quick,
         examples=examples,
         command=" ".join([PROG, *arguments]),
+        trust=trust(),
     )
     write(page, out)
     print(f"{page.passed} of {len(ops)} ops pass; {told_outcomes(page)}; the report: {out / 'index.html'}")
@@ -151,6 +154,7 @@ def as_json(page: Page) -> dict[str, Any]:
         "command": page.command,
         "verification": {"examples": page.examples, "ops": [_op_json(op) for op in page.ops]},
         "experiments": [_section_json(section) for section in page.sections],
+        "trust": dataclasses.asdict(page.trust),
         "environment": {name: list(values) for name, values in page.environments.items()},
     }
     strict = _strict(value)

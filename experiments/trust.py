@@ -1,0 +1,105 @@
+"""How far the verification is to be trusted: what its own measurements, kept in docs/records/, say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+RECORDS = Path(__file__).resolve().parent.parent / "docs" / "records"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detection:
+    """Bugs of one class: how many runs on the buggy ops failed, and on the repaired ones.
+
+    Attributes:
+        name: The class.
+        bugs: How many bugs it has.
+        caught: Runs on buggy ops with the verdict FAIL.
+        wrong: Runs on buggy ops.
+        accused: Runs on repaired ops with the verdict FAIL, or refused.
+        right: Runs on repaired ops.
+    """
+
+    name: str
+    bugs: int
+    caught: int
+    wrong: int
+    accused: int
+    right: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trust:
+    """The records, as far as they are there.
+
+    Attributes:
+        runs: Runs of verify on the registry's ops in the record of seeds.
+        fails: How many of them were FAIL.
+        unsure: How many were INCONCLUSIVE.
+        seeds: Seeds per op.
+        detections: One per class of the known bugs, then their sum.
+        functions: How many functions of torch were verified.
+        passed: How many of them passed.
+        torch: The version of torch.
+        findings: Those that failed: name, what was found by hand, and the counterexample.
+    """
+
+    runs: int = 0
+    fails: int = 0
+    unsure: int = 0
+    seeds: int = 0
+    detections: Sequence[Detection] = ()
+    functions: int = 0
+    passed: int = 0
+    torch: str = ""
+    findings: Sequence[tuple[str, str, str]] = ()
+
+
+def trust(folder: Path = RECORDS) -> Trust:
+    """Read the records in *folder*; what is missing or unreadable is left out of the page."""
+    seeds = _read(folder / "seeds.json").get("ops", {}).values()
+    torch = _read(folder / "torch_functions.json")
+    functions = torch.get("functions", [])
+    return Trust(
+        runs=sum(op["seeds"] for op in seeds),
+        fails=sum(len(op["fail"]) for op in seeds),
+        unsure=sum(len(op["inconclusive"]) for op in seeds),
+        seeds=min((op["seeds"] for op in seeds), default=0),
+        detections=_detections(_read(folder / "known_bugs.json").get("classes", {})),
+        functions=len(functions),
+        passed=sum(row["verdict"] == "PASS" for row in functions),
+        torch=str(torch.get("torch", "")),
+        findings=[
+            (row["op"], row["looked_into"] or row["why"], row["counterexample"])
+            for row in functions
+            if row["verdict"] == "FAIL"
+        ],
+    )
+
+
+def _detections(classes: Mapping[str, Any]) -> list[Detection]:
+    rows = [
+        Detection(
+            name=name,
+            bugs=row["bugs"],
+            caught=row["wrong"]["fail"],
+            wrong=row["wrong"]["runs"],
+            accused=row["right"]["fail"] + row["right"]["error"],
+            right=row["right"]["runs"],
+        )
+        for name, row in classes.items()
+    ]
+    fields = ("bugs", "caught", "wrong", "accused", "right")
+    total = {field: sum(getattr(row, field) for row in rows) for field in fields}
+    return [*rows, Detection(name="all", **total)] if rows else []
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}

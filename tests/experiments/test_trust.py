@@ -1,0 +1,86 @@
+"""What the page says of the verification itself comes from the records, and from nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from experiments.page import Page, render
+from experiments.trust import RECORDS, Detection, Trust, trust
+
+SEEDS = {
+    "ops": {
+        "add": {"seeds": 20, "fail": [], "inconclusive": []},
+        "exp": {"seeds": 10, "fail": [{"seed": 3}], "inconclusive": [{"seed": 4}, {"seed": 5}]},
+    }
+}
+BUGS = {
+    "classes": {
+        "small": {"bugs": 2, "wrong": {"runs": 6, "fail": 5}, "right": {"runs": 6, "fail": 1, "error": 0}},
+        "dtype": {"bugs": 1, "wrong": {"runs": 3, "fail": 3}, "right": {"runs": 3, "fail": 0, "error": 1}},
+    }
+}
+TORCH = {
+    "torch": "9.9",
+    "functions": [
+        {"op": "sin", "verdict": "PASS", "why": "", "looked_into": "", "counterexample": ""},
+        {"op": "bad", "verdict": "FAIL", "why": "w", "looked_into": "it <drops> a term", "counterexample": "x = 1"},
+    ],
+}
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Path:
+    """A folder with the three records."""
+    for name, record in (("seeds", SEEDS), ("known_bugs", BUGS), ("torch_functions", TORCH)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(record))
+    return tmp_path
+
+
+def page(found: Trust) -> str:
+    """The HTML of a page with nothing else."""
+    return render(Page(ops=[], sections=[], environments={}, quick=False, examples=1, command="c", trust=found))
+
+
+def test_the_figures_are_those_of_the_records(records: Path) -> None:
+    """Sums over ops and classes; accused counts refusals, too."""
+    found = trust(records)
+    assert (30, 1, 2, 10) == (found.runs, found.fails, found.unsure, found.seeds)
+    assert [
+        Detection(name="small", bugs=2, caught=5, wrong=6, accused=1, right=6),
+        Detection(name="dtype", bugs=1, caught=3, wrong=3, accused=1, right=3),
+        Detection(name="all", bugs=3, caught=8, wrong=9, accused=2, right=9),
+    ] == found.detections
+    assert (2, 1, "9.9") == (found.functions, found.passed, found.torch)
+    assert [("bad", "it <drops> a term", "x = 1")] == found.findings
+
+
+def test_the_page_shows_them(records: Path) -> None:
+    """In words and in a table, escaped."""
+    html = page(trust(records))
+    assert "30 runs on the ops above, 10 seeds each, gave 1 failures and 2 inconclusive verdicts" in html
+    assert '<td class="amount">8 of 9</td><td class="amount">2 of 9</td>' in html
+    assert "1 of 2 functions pass" in html
+    assert "It &lt;drops&gt; a term" in html
+    assert 'href="#trust"' in html
+
+
+@pytest.mark.parametrize("content", [None, "{", "[1]", "3"])
+def test_a_record_that_is_not_there_is_left_out(tmp_path: Path, content: str | None) -> None:
+    """No section at all if none is; never an error."""
+    if content is not None:
+        (tmp_path / "seeds.json").write_text(content)
+    found = trust(tmp_path)
+    assert Trust(detections=[], findings=[]) == found
+    assert "How far to trust a verdict" not in page(found)
+
+
+def test_the_records_of_this_repository_are_read() -> None:
+    """The page of the project shows all three."""
+    found = trust(RECORDS)
+    assert found.runs >= 4600
+    assert found.detections
+    assert found.functions >= 60
+    assert all(text for _, text, _ in found.findings)
