@@ -152,9 +152,15 @@ class Measurement:
             largest = np.abs(np.where(np.isfinite(x_bar), x_bar, 0.0))
             slopes = largest if not slopes.size else np.fmax(slopes, largest)
             values = np.fmax(values, np.where(np.isfinite(y), np.abs(y), 0.0))
-        ordinary = [_ordinary(u, domain) for u, domain in zip(trial.drawn64, trial.domains, strict=True)]
-        y, _ = trial.pulled_back(ordinary, trial.y_bar64)
-        return np.fmax(values, np.where(np.isfinite(y), np.abs(y), 0.0)), slopes
+        return np.fmax(values, self.ordinary[0]), slopes
+
+    @cached_property
+    def ordinary(self) -> tuple[np.ndarray, np.ndarray]:
+        """|y| (m,) and |x_bar| (n') at ordinary inputs of the same shapes; 0 where they are not finite."""
+        trial = self.trial
+        drawn = [_ordinary(u, domain) for u, domain in zip(trial.drawn64, trial.domains, strict=True)]
+        y, x_bar = (np.abs(answer) for answer in trial.pulled_back(drawn, trial.y_bar64))
+        return np.where(np.isfinite(y), y, 0.0), np.where(np.isfinite(x_bar), x_bar, 0.0)
 
 
 def _ordinary(u: np.ndarray, domain: Interval) -> np.ndarray:

@@ -108,6 +108,15 @@ class Rounding(Measurement):
         return np.asarray(ROUNDING * EPS[self.trial.case.dtype] * np.outer(steepness, np.abs(self.trial.y64)))
 
     @cached_property
+    def saturation(self) -> np.ndarray:
+        """(p,) what is rounded where an op is saturated, in float64: y (1 - y) is small, its terms are not.
+
+        They have the size of the derivative at ordinary inputs.
+        """
+        slope = min(float(self.ordinary[1].max(initial=0.0)), float(np.abs(self.trial.v).sum()))
+        return np.asarray(ROUNDING * EPS["float64"] * slope * self.directions.scale)
+
+    @cached_property
     def is_float32_sound(self) -> bool:
         """Whether forward in float32 agrees with forward in float64: where it does not, its vjp is not judged."""
         trial = self.trial

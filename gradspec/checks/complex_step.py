@@ -27,7 +27,10 @@ def vjp_complex_step(trial: Trial, evidence: Evidence) -> list[Outcome]:
         return []
     directions, by_difference = evidence.directions, evidence.of_rule
     exists = by_difference.conclusive & (by_difference.width == 0)  # elsewhere nothing confirms the complex step
-    judgement = evidence.judge_along(directions, cotangent, found, evidence.cancellation, exists)
+    with np.errstate(all="ignore"):
+        saturation = evidence.saturation / np.abs(trial.v).sum()  # spread over the outputs
+    error = evidence.cancellation + np.nan_to_num(saturation)[:, None]
+    judgement = evidence.judge_along(directions, cotangent, found, error, exists)
 
     def described(name: str) -> Mismatch:
         mismatch = wrong_cotangent(trial, evidence, name, directions, judgement, judgement.wrong, "complex step")
