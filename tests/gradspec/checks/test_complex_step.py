@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from gradspec import CheckResult, Op, Verdict, positive, real, verify
+from gradspec.checks.complex_step import vjp_complex_step
+from gradspec.evidence import Evidence
+from gradspec.examples import declared_examples
 from gradspec.oracles.complex_step import complex_step
+from gradspec.trial import Trial
 from tests.gradspec.samples import square
 
 
@@ -98,3 +103,23 @@ def test_a_branch_cut_is_no_failure() -> None:
     """log of a positive number is analytic; the domain keeps away from the cut."""
     op = square(forward=lambda x: (np.log(x), x), vjp=lambda s, y: (y / s,), inputs={"x": positive("n")})
     assert Verdict.PASS is by_complex_step(op, examples=40).verdict
+
+
+def test_a_saturated_rule_may_round() -> None:
+    """y (1 - y) loses digits where y is nearly 1: the complex step knows them, no correct formula has to."""
+
+    def forward(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        e = np.exp(x - x.max(axis=-1, keepdims=True))
+        y = e / e.sum(axis=-1, keepdims=True)
+        return y, y
+
+    def vjp(y: np.ndarray, y_bar: np.ndarray) -> tuple[np.ndarray]:
+        return (y * (y_bar - (y_bar * y).sum(axis=-1, keepdims=True)),)
+
+    x = np.array([[-540.0, -381.2999080040838, -397.84027175707615], [-560.0, -441.0, 528.0]])
+    op = Op(name="softmax", forward=forward, vjp=vjp, inputs={"x": real("n 3")}, sizes={"n": (1, 2)}, examples=((x,),))
+    (case,) = declared_examples(op)
+    trial = Trial(op, replace(case, y_bar=(np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]),)))
+    (outcome,) = vjp_complex_step(trial, Evidence(trial))
+    assert outcome.conclusive > 0
+    assert outcome.told is None
