@@ -98,7 +98,7 @@ def judge(claim: Claim, curves: Mapping[str, Mapping[int, Curve]]) -> Judgement:
     if lost:
         return Judgement(claim, Outcome.UNDECIDED, difference, f"{lost} of {len(seeds)} pairs have a diverged run")
     if len(seeds) < LEAST_SEEDS:
-        few = f"{len(seeds)} pairs are too few: at least {LEAST_SEEDS} seeds are needed"
+        few = f"too few pairs ({len(seeds)}): at least {LEAST_SEEDS} seeds are needed"
         return Judgement(claim, Outcome.UNDECIDED, difference, few)
     return Judgement(claim, *_decide(claim, difference))
 

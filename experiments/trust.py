@@ -60,7 +60,14 @@ class Trust:
 
 
 def trust(folder: Path = RECORDS) -> Trust:
-    """Read the records in *folder*; what is missing or unreadable is left out of the page."""
+    """Read the records in *folder*; what is missing or no record is left out of the page."""
+    try:
+        return _trust(folder)
+    except (AttributeError, KeyError, TypeError):  # JSON, but of another shape
+        return Trust()
+
+
+def _trust(folder: Path) -> Trust:
     seeds = _read(folder / "seeds.json").get("ops", {}).values()
     torch = _read(folder / "torch_functions.json")
     functions = torch.get("functions", [])
@@ -74,7 +81,7 @@ def trust(folder: Path = RECORDS) -> Trust:
         passed=sum(row["verdict"] == "PASS" for row in functions),
         torch=str(torch.get("torch", "")),
         findings=[
-            (row["op"], row["looked_into"] or row["why"], row["counterexample"])
+            (row["op"], row["looked_into"] or f"not looked into yet: {row['why']}", row["counterexample"])
             for row in functions
             if row["verdict"] == "FAIL"
         ],

@@ -81,7 +81,7 @@ def test_few_seeds_decide_nothing() -> None:
     judgement = judge(claim(Expect.HIGHER), curves(SURE[: LEAST_SEEDS - 1]))
 
     assert Outcome.UNDECIDED is judgement.outcome
-    assert "4 pairs are too few: at least 5 seeds are needed" == judgement.reason
+    assert "too few pairs (4): at least 5 seeds are needed" == judgement.reason
 
 
 def test_only_seeds_of_both_count() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ def told(main: Any, arguments: list[str], capsys: pytest.CaptureFixture[str]) ->
     assert said.err.startswith("error: ")
     assert said.err.endswith("\n")
     assert said.err.count("\n") == 1
+    assert not re.search(r"-{3}|─|│|  ", said.err), "a part of tyro's box"
     return said.err
 
 
@@ -183,7 +185,7 @@ def test_what_came_out(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
 
     assert "  residual  n = 1  last training loss" in out
     assert 4 == out.count(" undecided  ")
-    assert "1 pairs are too few" in out
+    assert "too few pairs (1)" in out
 
 
 def test_a_diverged_run_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from collections.abc import Callable
@@ -162,6 +163,17 @@ def test_any_damaged_byte_of_a_checkpoint(runs: Path) -> None:
         except ValueError:
             continue
         assert whole.to_npz() == state.to_npz(), position
+
+
+def test_a_checkpoint_that_was_changed(runs: Path) -> None:
+    """Other numbers in a whole file, with checksums that fit, are not what the run wrote."""
+    with np.load(runs / NAME / "checkpoint.npz") as file:
+        arrays = dict(file)
+    for name in ("epoch", "loss_total", "parameter/output.bias"):
+        changed = io.BytesIO()
+        np.savez(changed, **{**arrays, name: arrays[name] + 1})
+        with pytest.raises(ValueError, match="its digest is another one"):
+            State.from_npz(changed.getvalue())
 
 
 def test_any_cut_of_a_checkpoint(runs: Path) -> None:

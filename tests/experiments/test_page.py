@@ -117,7 +117,7 @@ def test_one_seed() -> None:
     text = " ".join(visible_text(render(page(GOOD, sections=[one]))).split())
 
     assert "Lines are means over 1 seed," in text
-    assert "95 % interval [−∞, +∞], std –, n = 1: 1 pairs are too few" in text
+    assert "95 % interval [−∞, +∞], std –, n = 1: too few pairs (1)" in text
     assert [None] * len(one.judgements) == [ruler(judgement) for judgement in one.judgements]
 
 
