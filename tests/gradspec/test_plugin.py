@@ -128,15 +128,17 @@ def test_a_passing_run_ends_with_a_table(project: Path) -> None:
     assert "gradspec: ops from rules/__init__.py, seed 0, 8 examples" in done.stdout
 
 
-def test_a_failure_is_its_text_alone(project: Path) -> None:
-    """No traceback through gradspec; the command on its last line works."""
+@pytest.mark.parametrize("ci", ["", "1"], ids=["by hand", "in CI"])
+def test_a_failure_is_its_text_alone(project: Path, monkeypatch: pytest.MonkeyPatch, ci: str) -> None:
+    """No traceback through gradspec; the command on its last line works (with CI set, pytest's summary repeats it)."""
+    monkeypatch.setenv("CI", ci)
     configure(project, "rules:WRONG")
     done = run(project, "-k", "finite_difference")
     assert 1 == done.returncode
     assert "wrong: vjp is wrong for input 'x'" in done.stdout
     assert "Traceback" not in done.stdout
     assert "engine.py" not in done.stdout
-    (command,) = (line.split("gradspec ", 1)[1] for line in done.stdout.splitlines() if "gradspec replay" in line)
+    (command,) = {line.split("gradspec ", 1)[1] for line in done.stdout.splitlines() if "gradspec replay" in line}
     again = subprocess.run(
         [sys.executable, "-m", "gradspec", *command.split()], cwd=project, capture_output=True, text=True, check=False
     )
