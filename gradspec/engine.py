@@ -283,7 +283,7 @@ class Run:
         return ""
 
     def _wanted_coverage(self, tally: Tally) -> set[tuple[str, str]]:
-        wanted = {("dtype", dtype) for dtype in self.op.dtypes}
+        wanted = {("dtype", dtype) for dtype in self.op.dtypes if dtype in tally.check.dtypes}
         for param, listed in self.op.params.items():
             if not callable(listed) and self.space.values(param) and self.replayable:
                 wanted |= {(f"param {param}", key) for key in self.space.values(param)}

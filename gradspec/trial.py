@@ -168,16 +168,24 @@ class Trial(Caller):
 
     def _jittered(self, relative: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng((self.case.seed, 2, seed))
-        point = self.point * (1.0 + relative * _signs_by_value(self.point, rng))
-        drawn = [
-            domain.repaired(u) if u.dtype.kind == "f" else u
-            for u, domain in zip(self.unflattened(point), self.domains, strict=True)
-        ]
+        drawn = self._aside(relative, rng)
         y_bar = [
             None if bar is None else bar * (1.0 + relative * rng.choice((-1.0, 1.0), size=bar.shape))
             for bar in self.y_bar64
         ]
         return self.pulled_back(drawn, y_bar)
+
+    def aside(self, turn: int) -> Arrays:
+        """The drawn values in float64, moved by that turn's ulps of :data:`JITTERS`."""
+        rng = np.random.default_rng((self.case.seed, 2, turn // 2))
+        return self._aside(JITTERS[turn] * EPS[self.case.dtype], rng)
+
+    def _aside(self, relative: float, rng: np.random.Generator) -> Arrays:
+        point = self.point * (1.0 + relative * _signs_by_value(self.point, rng))
+        return tuple(
+            domain.repaired(u) if u.dtype.kind == "f" else u
+            for u, domain in zip(self.unflattened(point), self.domains, strict=True)
+        )
 
     @cached_property
     def exact_rule(self) -> tuple[np.ndarray, np.ndarray]:
@@ -196,6 +204,10 @@ class Trial(Caller):
         except CallFailedError:
             width = sum(x.size for x, d in zip(self.inputs, self.op.inputs.values(), strict=True) if d.differentiable)
             return np.full(self.v.size, np.nan), np.full(width, np.nan)
+
+    def cotangents(self, point: np.ndarray) -> np.ndarray:
+        """The rule as a function (n,) -> (n') in float64, y_bar being fixed; NaN where it fails."""
+        return self.pulled_back(self.unflattened(point), self.y_bar64)[1]
 
     def flat_cotangents(self, cotangents: Sequence[np.ndarray | None]) -> np.ndarray:
         """The cotangents of the differentiable inputs as one float64 vector (n')."""

@@ -14,8 +14,12 @@ from typing import Any
 import numpy as np
 
 from gradspec.errors import DeclarationError, MissingDependencyError
-from gradspec.oracles.torch_autograd import INSTALL, resolved
+from gradspec.oracles.torch_autograd import INSTALL, autograd, resolved
 from gradspec.spec import Array, Op
+
+Record = Callable[[Sequence[Any], Mapping[str, Any]], Any]  # (tensors, params) -> what the target returns
+Gradients = Callable[[Sequence[Any], Sequence[Any], Sequence[Any]], Sequence[Any]]
+# (tensors, outputs, cotangents) -> a gradient or None per tensor
 
 
 def from_torch(
@@ -52,12 +56,13 @@ def from_torch(
             raise DeclarationError(name, field, f"got {fields[field]!r}; allowed: leave it out, from_torch makes it")
     function = resolved(name, "target", target) if isinstance(target, str) else target
     if inspect.isclass(function) and issubclass(function, torch.autograd.Function):
-        forward, vjp = _of_function(name, function, inputs, [*(params or {})])
+        record, gradients = _of_function(name, function, inputs, [*(params or {})])
     elif callable(function) and not inspect.isclass(function):
-        forward, vjp = _of_callable(function, inputs)
+        record, gradients = _of_callable(function)
     else:
         allowed = "a torch.autograd.Function, a callable of tensors, or a dotted name"
         raise DeclarationError(name, "target", f"got {target!r}; allowed: {allowed}")
+    forward, vjp = _op_of(record, gradients, inputs)
     return Op(name=name, forward=forward, vjp=vjp, inputs=inputs, params=params or {}, **fields)
 
 
@@ -111,72 +116,58 @@ def _cotangents(y_bar: Any) -> list[Any]:
 
 def _array(gradient: Any) -> Any:
     """What the vjp returns for one input: None stays None, since a missing cotangent is the caller's to judge."""
-    return None if gradient is None else gradient.detach().numpy()
+    return None if gradient is None else gradient.numpy(force=True)
 
 
-def _of_callable(function: Callable[..., Any], inputs: Mapping[str, Array]) -> tuple[Any, Any]:
-    import torch
-
+def _op_of(record: Record, gradients: Gradients, inputs: Mapping[str, Array]) -> tuple[Any, Any]:
+    """Forward and vjp of what *record* computes and *gradients* differentiates."""
     domains = [*inputs.values()]
 
     def forward(*arrays: np.ndarray, **params: Any) -> tuple[Any, Tape]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tape = Tape(lambda tensors: function(*tensors, **params), arrays, domains)
+            tape = Tape(lambda tensors: record(tensors, params), arrays, domains)
         return tape.y, tape
 
     def vjp(saved: Tape, y_bar: Any) -> tuple[Any, ...]:
-        wanted = [tensor for tensor in saved.tensors if tensor.requires_grad]
-        pairs = [
-            (output, bar)
-            for output, bar in zip(saved.outputs, _cotangents(y_bar), strict=True)
-            if bar is not None and output.requires_grad
-        ]
-        found = iter(
-            torch.autograd.grad(
-                [o for o, _ in pairs], wanted, [b for _, b in pairs], retain_graph=True, allow_unused=True
-            )
-            if pairs
-            else [None] * len(wanted)
-        )
-        gradients = []
-        for tensor in saved.tensors:
-            gradient = next(found) if tensor.requires_grad else None
-            if tensor.requires_grad and gradient is None:  # the output does not depend on it
-                gradient = torch.zeros_like(tensor)
-            gradients.append(_array(gradient))
-        return tuple(gradients)
+        return tuple(_array(gradient) for gradient in gradients(saved.tensors, saved.outputs, _cotangents(y_bar)))
 
+    def of_tensors(tensors: Sequence[Any], params: Mapping[str, Any], y_bar: Sequence[Any]) -> Sequence[Any]:
+        returned = record(tensors, params)
+        outputs = tuple(returned) if isinstance(returned, (tuple, list)) else (returned,)
+        return gradients(tensors, outputs, y_bar)
+
+    vjp.of_tensors = of_tensors  # type: ignore[attr-defined]  # see oracles/double_backward.py
     return forward, vjp
 
 
-def _of_function(name: str, function: Any, inputs: Mapping[str, Array], params: list[str]) -> tuple[Any, Any]:
+def _of_callable(function: Callable[..., Any]) -> tuple[Record, Gradients]:
+    def record(tensors: Sequence[Any], params: Mapping[str, Any]) -> Any:
+        return function(*tensors, **params)
+
+    return record, autograd
+
+
+def _of_function(name: str, function: Any, inputs: Mapping[str, Array], params: list[str]) -> tuple[Record, Gradients]:
     backward = function.backward
     order = _order(name, function, [*inputs], params)
-    domains = [*inputs.values()]
 
-    def forward(*arrays: np.ndarray, **chosen: Any) -> tuple[Any, Tape]:
-        def record(tensors: Sequence[Any]) -> Any:
-            given = {**dict(zip(inputs, tensors, strict=True)), **chosen}
-            return function.apply(*(given[argument] for argument in order))
+    def record(tensors: Sequence[Any], chosen: Mapping[str, Any]) -> Any:
+        given = {**dict(zip(inputs, tensors, strict=True)), **chosen}
+        return function.apply(*(given[argument] for argument in order))
 
-        tape = Tape(record, arrays, domains)
-        return tape.y, tape
-
-    def vjp(saved: Tape, y_bar: Any) -> tuple[Any, ...]:
-        node = next((output.grad_fn for output in saved.outputs if output.grad_fn is not None), None)
+    def gradients(_tensors: Sequence[Any], outputs: Sequence[Any], y_bar: Sequence[Any]) -> Sequence[Any]:
+        node = next((output.grad_fn for output in outputs if output.grad_fn is not None), None)
         if node is None:
             raise TypeError("forward's outputs carry no graph: are they marked non-differentiable?")
-        returned = backward(node, *_cotangents(y_bar))
-        gradients = returned if isinstance(returned, tuple) else (returned,)
-        if len(gradients) != len(order):
-            raise TypeError(
-                f"backward returns {len(gradients)} gradients; it should be {len(order)}: {', '.join(order)}"
-            )
-        found = dict(zip(order, gradients, strict=True))
-        return tuple(_array(found[argument]) for argument in inputs)
+        returned = backward(node, *y_bar)
+        found = returned if isinstance(returned, tuple) else (returned,)
+        if len(found) != len(order):
+            raise TypeError(f"backward returns {len(found)} gradients; it should be {len(order)}: {', '.join(order)}")
+        by_name = dict(zip(order, found, strict=True))
+        return [by_name[argument] for argument in inputs]
 
-    return forward, vjp
+    return record, gradients
 
 
 def _order(name: str, function: Any, inputs: list[str], params: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ from gradspec.checks.finite_difference import vjp_finite_difference
 from gradspec.checks.layouts import vjp_layouts
 from gradspec.checks.linear import needs_linear_inputs, vjp_linear
 from gradspec.checks.outcome import Check, Mismatch, Outcome
+from gradspec.checks.second_order import needs_double_backward, vjp_second_order
 from gradspec.checks.torch_reference import needs_torch, value_torch, vjp_torch
 
 CHECKS = (
@@ -18,6 +19,14 @@ CHECKS = (
     Check("vjp_complex_step", vjp_complex_step, "the vjp against the complex step", oracle=True, partial=True),
     Check("value_torch", value_torch, "forward against the torch reference", skip=needs_torch),
     Check("vjp_torch", vjp_torch, "the vjp against torch.autograd", skip=needs_torch, oracle=True),
+    Check(
+        "vjp_second_order",
+        vjp_second_order,
+        "the derivative of the vjp against torch's double backward",
+        skip=needs_double_backward,
+        partial=True,
+        dtypes=("float64",),
+    ),
 )
 ORACLES = frozenset(check.name for check in CHECKS if check.oracle)
 

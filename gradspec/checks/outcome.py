@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gradspec.evidence import Evidence
+from gradspec.spec import FLOAT_DTYPES, Op
 from gradspec.trial import Trial
-
-if TYPE_CHECKING:
-    from gradspec.spec import Op
 
 SHOWN = 8  # entries above which an array is described, not printed
 
@@ -86,6 +83,7 @@ class Check:
         skip: Says why it does not apply to an op; "" if it does.
         oracle: Whether it holds the vjp against an independent oracle.
         partial: Whether it may apply to part of an op's domain only: what it then lacks is no question left open.
+        dtypes: The dtypes it looks at.
     """
 
     name: str
@@ -94,6 +92,7 @@ class Check:
     skip: Callable[[Op], str] = lambda _op: ""
     oracle: bool = False
     partial: bool = False
+    dtypes: tuple[str, ...] = FLOAT_DTYPES
 
 
 def number(value: float, other: float | None = None) -> str:

@@ -64,7 +64,6 @@ def torch_autograd(
     for x, domain in zip(arrays, op.inputs.values(), strict=True):
         tensor = torch.from_numpy(np.array(x, dtype=np.int64 if domain.integer else dtype, order="C"))
         tensors.append(tensor.requires_grad_(domain.differentiable))
-    wanted = [tensor for tensor in tensors if tensor.requires_grad]
     try:
         with warnings.catch_warnings():  # its opinion of unusual sizes is no concern of the op's author
             warnings.simplefilter("ignore")
@@ -73,25 +72,43 @@ def torch_autograd(
         values = tuple(output.detach().numpy() for output in outputs)
         if y_bar is None:
             return TorchAnswer(values, ())
-        pairs = [
-            (output, torch.from_numpy(np.array(bar, dtype=dtype)))
-            for output, bar in zip(outputs, y_bar, strict=True)
-            if bar is not None and output.requires_grad
-        ]
-        found = iter(
-            torch.autograd.grad([o for o, _ in pairs], wanted, [b for _, b in pairs], allow_unused=True)
-            if pairs
-            else [None] * len(wanted)
-        )
+        bars = [None if bar is None else torch.from_numpy(np.array(bar, dtype=dtype)) for bar in y_bar]
+        found = autograd(tensors, outputs, bars)
     except Exception as error:
         raise ReferenceFailedError(f"the torch reference raised {type(error).__name__}: {error}") from error
-    cotangents = []
+    return TorchAnswer(values, tuple(None if x_bar is None else x_bar.numpy() for x_bar in found))
+
+
+def autograd(tensors: Sequence[Any], outputs: Sequence[Any], y_bar: Sequence[Any]) -> list[Any | None]:
+    """The gradient of each tensor by torch's autograd; zeros where the outputs do not depend on it.
+
+    Args:
+        tensors: What the outputs were computed from; None is returned for those that require no gradient.
+        outputs: Tensors.
+        y_bar: One cotangent per output; None for those that have none. If one of them requires a gradient, so do the
+            results: they can be differentiated again.
+    """
+    import torch
+
+    wanted = [tensor for tensor in tensors if tensor.requires_grad]
+    pairs = [(y, bar) for y, bar in zip(outputs, y_bar, strict=True) if bar is not None and y.requires_grad]
+    found = iter(
+        torch.autograd.grad(
+            [y for y, _ in pairs],
+            wanted,
+            [bar for _, bar in pairs],
+            retain_graph=True,
+            create_graph=any(bar.requires_grad for _, bar in pairs),
+            allow_unused=True,
+        )
+        if pairs and wanted
+        else [None] * len(wanted)
+    )
+    gradients: list[Any | None] = []
     for tensor in tensors:
-        x_bar = next(found) if tensor.requires_grad else None
-        if tensor.requires_grad and x_bar is None:  # unused: the output does not depend on it
-            x_bar = torch.zeros_like(tensor)
-        cotangents.append(None if x_bar is None else x_bar.numpy())
-    return TorchAnswer(values, tuple(cotangents))
+        gradient = next(found) if tensor.requires_grad else None
+        gradients.append(torch.zeros_like(tensor) if tensor.requires_grad and gradient is None else gradient)
+    return gradients
 
 
 def resolve(op: Op) -> Any:

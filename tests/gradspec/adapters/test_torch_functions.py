@@ -13,6 +13,9 @@ from gradspec.adapters import from_torch, torch_functions
 torch = pytest.importorskip("torch")
 
 
+NOT_FAR_APART = real("n", lo=-100.0, hi=100.0)  # beyond 700 apart, the double backward of logaddexp is NaN
+
+
 class Scaled(torch.autograd.Function):  # type: ignore[misc, name-defined]
     """x ** power * w, with a right backward."""
 
@@ -117,7 +120,7 @@ def test_the_failure_points_at_the_backward() -> None:
     [
         ("torch.nn.functional.gelu", {"x": real("...")}, {"approximate": ("none", "tanh")}),
         ("torch.softmax", {"x": real("n d")}, {"dim": (-1, 0)}),
-        (torch.logaddexp, {"a": real("n"), "b": real("n")}, {}),
+        (torch.logaddexp, {"a": NOT_FAR_APART, "b": NOT_FAR_APART}, {}),
         (lambda x, k: x[torch.arange(len(x)), k], {"x": real("n c"), "k": index("n", "c")}, {}),
         (lambda x: (x.sin(), x.argmax(-1), x * 2), {"x": real("n 3")}, {}),
     ],
