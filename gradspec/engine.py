@@ -6,8 +6,7 @@ import contextlib
 import math
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import hypothesis
@@ -15,23 +14,25 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, Verbosity
 
 from gradspec.caller import CallFailedError
-from gradspec.checks import CHECKS, ORACLES, Check, Mismatch, Outcome
+from gradspec.checks import CHECKS, ORACLES, Check
 from gradspec.domains import Case, Recipe, make_case, required, strategy, systematic
 from gradspec.errors import DeclarationError, TargetError
 from gradspec.evidence import Evidence
 from gradspec.examples import declared_examples
 from gradspec.explain import explained
 from gradspec.layouts import Space
+from gradspec.reach import Reach
 from gradspec.results import CheckResult, Report, Verdict, overall
 from gradspec.spec import Op
+from gradspec.tally import Tally
 from gradspec.trial import Trial
 
 DEFAULT_EXAMPLES = 100
 SYSTEMATIC_SHARE = 0.8  # of the examples; the rest is drawn by Hypothesis
 CONCLUSIVE_SHARE = 0.95  # of a check's comparisons must count for a PASS
 MIN_ORDINARY = 5  # ordinary draws before "forward is not finite in most of them" is said
+LEAST = 1e-6  # a discrepancy below this share of its bar, or above its inverse, is no goal to climb towards
 MIN_DISPUTES = 3  # a reference is refused only if it contradicts finite differences in most ordinary cases
-KEPT_FAILURES = 8  # failing cases kept per check to choose the clearest from
 
 
 def verify(
@@ -111,7 +112,7 @@ def _generate(run: Run, seed: int, examples: int, deadline: float) -> None:
         database=None,
         deadline=None,
         derandomize=False,
-        phases=(Phase.generate,),
+        phases=(Phase.generate, Phase.target),
         suppress_health_check=list(HealthCheck),
         report_multiple_bugs=False,
         print_blob=False,
@@ -120,53 +121,10 @@ def _generate(run: Run, seed: int, examples: int, deadline: float) -> None:
     @hypothesis.given(strategy(run.space))
     def draw(recipe: Recipe) -> None:
         if time.monotonic() <= deadline:
-            run.examine(make_case(run.space, recipe))
+            worst = run.examine(make_case(run.space, recipe))
+            hypothesis.target(math.log10(min(max(worst, LEAST), 1 / LEAST)), label="discrepancy over bar")
 
     draw()
-
-
-@dataclass
-class Tally:
-    """What one check has said so far."""
-
-    check: Check
-    skipped: str = ""
-    compared: int = 0
-    comparisons: int = 0
-    conclusive: int = 0
-    evaluations: int = 0
-    resolution: float = math.inf
-    discrepancy: float = 0.0
-    covered: set[tuple[str, str]] = field(default_factory=set)
-    notes: dict[str, int] = field(default_factory=dict)
-    failures: list[tuple[Case, Mismatch]] = field(default_factory=list)
-    failed: int = 0
-    disputes: list[str] = field(default_factory=list)
-
-    def add(self, case: Case, outcomes: Sequence[Outcome]) -> None:
-        """Count what the check said of one case."""
-        self.disputes += [outcome.dispute for outcome in outcomes[:1] if outcome.dispute]
-        for outcome in outcomes:
-            self.compared += outcome.entries
-            self.comparisons += outcome.comparisons
-            self.conclusive += outcome.conclusive
-            self.resolution = min(self.resolution, outcome.resolution)
-            self.discrepancy = max(self.discrepancy, outcome.discrepancy)
-            if outcome.conclusive:
-                self.covered.add(("input", outcome.input))
-                self.covered.add(("dtype", case.dtype))
-                self.covered |= {(f"param {name}", key) for name, key in case.keys.items()}
-            if outcome.note:
-                self.notes[outcome.note] = self.notes.get(outcome.note, 0) + 1
-            if outcome.mismatch is not None:
-                self.failed += 1
-                if len(self.failures) < KEPT_FAILURES:
-                    self._keep(case, outcome.told)
-
-    def _keep(self, case: Case, mismatch: Mismatch | None) -> None:
-        if mismatch is not None:
-            self.discrepancy = max(self.discrepancy, mismatch.discrepancy)
-            self.failures.append((case, mismatch))
 
 
 class Run:
@@ -179,7 +137,7 @@ class Run:
         self.space = Space(op)
         self.tallies = [Tally(check, skipped=check.skip(op)) for check in checks]
         self.examples = self.outside = self.ordinary = self.ordinary_outside = 0
-        self.required: set[tuple[str, str]] = set()
+        self.reach = Reach()
         self.replayable = True
         self.started = time.monotonic()
         known = [check.name for check in CHECKS]
@@ -187,8 +145,8 @@ class Run:
             if name not in known:
                 raise DeclarationError(op.name, f"exceptions[{name!r}]", f"got {name!r}; allowed: {', '.join(known)}")
 
-    def examine(self, case: Case) -> None:
-        """Let every check look at one case."""
+    def examine(self, case: Case) -> float:
+        """Let every check look at one case; return the largest discrepancy over its bar."""
         self.examples += 1
         self.ordinary += case.ordinary
         trial = Trial(self.op, case)
@@ -200,15 +158,22 @@ class Run:
             if not inside:
                 self.outside += 1
                 self.ordinary_outside += case.ordinary
-                return
-            evidence = Evidence(trial)
+                return 0.0
+            evidence, worst = Evidence(trial), 0.0
             for tally in self.tallies:
                 if tally.skipped:
                     continue
                 before = trial.evaluations
                 with contextlib.suppress(CallFailedError):  # forward raises here: the contract check says so
-                    tally.add(case, tally.check.function(trial, evidence))
+                    outcomes = tally.check.function(trial, evidence)
+                    tally.add(case, outcomes)
+                    worst = max([worst, *(outcome.discrepancy for outcome in outcomes)])
+                    if any(outcome.conclusive for outcome in outcomes):
+                        self.reach.add_layout(case)
+                        if tally.check.oracle:
+                            self.reach.add_values(self.op, case)
                 tally.evaluations += trial.evaluations - before
+        return worst
 
     def report(self) -> Report:
         """Judge what was seen.
@@ -239,6 +204,7 @@ class Run:
             examples=self.examples,
             outside=self.outside,
             seconds=time.monotonic() - self.started,
+            reach=self.reach,
             oracles=ORACLES,
         )
 

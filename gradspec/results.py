@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from gradspec.reach import Reach
+
 if TYPE_CHECKING:
     from gradspec.counterexample import Counterexample
 
@@ -82,6 +84,7 @@ class Report:
         examples: Examples drawn.
         outside: Examples that were not judged because forward is not finite there.
         seconds: Wall-clock time.
+        reach: The magnitudes, sizes and params that were looked at.
     """
 
     op: str
@@ -91,6 +94,7 @@ class Report:
     examples: int
     outside: int = 0
     seconds: float = 0.0
+    reach: Reach = field(default_factory=Reach, repr=False)
     oracles: frozenset[str] = field(default=frozenset(), repr=False)
 
     @property
@@ -120,6 +124,7 @@ class Report:
             "seconds": round(self.seconds, 3),
             "compared": self.compared,
             "resolution": _json_number(self.resolution),
+            "reach": self.reach.to_dict(),
             "checks": [check.to_dict() for check in self.checks],
         }
 

@@ -1,0 +1,56 @@
+"""What one check has said so far: its comparisons counted, its failures kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gradspec.checks import Check, Mismatch, Outcome
+from gradspec.domains import Case
+
+KEPT = 8  # failing cases, to choose the clearest from
+
+
+@dataclass
+class Tally:
+    """What one check has said so far."""
+
+    check: Check
+    skipped: str = ""
+    compared: int = 0
+    comparisons: int = 0
+    conclusive: int = 0
+    evaluations: int = 0
+    resolution: float = math.inf
+    discrepancy: float = 0.0
+    covered: set[tuple[str, str]] = field(default_factory=set)
+    notes: dict[str, int] = field(default_factory=dict)
+    failures: list[tuple[Case, Mismatch]] = field(default_factory=list)
+    failed: int = 0
+    disputes: list[str] = field(default_factory=list)
+
+    def add(self, case: Case, outcomes: Sequence[Outcome]) -> None:
+        """Count what the check said of one case."""
+        self.disputes += [outcome.dispute for outcome in outcomes[:1] if outcome.dispute]
+        for outcome in outcomes:
+            self.compared += outcome.entries
+            self.comparisons += outcome.comparisons
+            self.conclusive += outcome.conclusive
+            self.resolution = min(self.resolution, outcome.resolution)
+            self.discrepancy = max(self.discrepancy, outcome.discrepancy)
+            if outcome.conclusive:
+                self.covered.add(("input", outcome.input))
+                self.covered.add(("dtype", case.dtype))
+                self.covered |= {(f"param {name}", key) for name, key in case.keys.items()}
+            if outcome.note:
+                self.notes[outcome.note] = self.notes.get(outcome.note, 0) + 1
+            if outcome.mismatch is not None:
+                self.failed += 1
+                if len(self.failures) < KEPT:
+                    self._keep(case, outcome.told)
+
+    def _keep(self, case: Case, mismatch: Mismatch | None) -> None:
+        if mismatch is not None:
+            self.discrepancy = max(self.discrepancy, mismatch.discrepancy)
+            self.failures.append((case, mismatch))
