@@ -142,7 +142,7 @@ class Evidence(Rounding):
         known = exists & np.isfinite(want) & np.isfinite(bar)
         if dtype == "float32":
             known &= self.is_float32_sound
-            known &= np.abs(want) < np.finfo(np.float32).max * np.maximum(directions.scale, 1.0) / 4
+            known &= np.abs(want) < np.finfo(np.float32).max / 4 * directions.scale  # the cotangent is want / scale
         limit = CONCLUSIVE[dtype] * np.fmax(np.fmax(terms, np.abs(want)), unit)
         # A wild claim enlarges the terms; the oracle has to be sharp against what it says itself, too.
         known &= error <= SHARP_ENOUGH * np.fmax(np.fmax(self.value_terms(directions), np.abs(want)), unit)

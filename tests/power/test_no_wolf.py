@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from gradspec import Op, Verdict, verify
+from gradspec import Op, Verdict, nonzero, real, verify
 from tests.power.right import RIGHT
 
 SEEDS = 3  # a sample: the long run is an environment of its own
@@ -18,3 +19,49 @@ def test_a_correct_op_is_not_accused(op: Op, seed: int) -> None:
 
     assert Verdict.FAIL is not report.verdict, str(report)
     assert report.compared > 0
+
+
+def _reciprocal(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    y = 1 / x
+    return y, y
+
+
+def _spread(x: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    centred = x - x.mean(axis=-1, keepdims=True)
+    y = np.sqrt((centred * centred).mean(axis=-1))
+    return y, (centred, y)
+
+
+def _spread_vjp(saved: tuple[np.ndarray, np.ndarray], y_bar: np.ndarray) -> tuple[np.ndarray]:
+    centred, y = saved
+    steepness = np.divide(y_bar, y, out=np.zeros_like(y), where=y > 0)
+    return (centred * (steepness / _width(centred))[:, None],)
+
+
+def _width(x: np.ndarray) -> np.floating:
+    """The number of columns in x's own dtype."""
+    return x.dtype.type(x.shape[-1])
+
+
+RECIPROCAL = Op(
+    name="reciprocal",
+    forward=_reciprocal,
+    vjp=lambda saved, y_bar: (-y_bar * saved * saved,),
+    inputs={"x": nonzero("n")},
+    examples=((np.array([1e-20, 1.0, -3e-25]),),),
+)
+SPREAD = Op(
+    name="spread",
+    forward=_spread,
+    vjp=_spread_vjp,
+    inputs={"x": real("n d")},
+    sizes={"n": (1, 4), "d": (1, 4)},
+    examples=((np.array([[0.0, 0.0, 1e-23], [0.0, 1e-16, 0.0]]),),),
+)
+
+
+@pytest.mark.parametrize("op", [RECIPROCAL, SPREAD], ids=lambda op: op.name)
+def test_what_float32_cannot_hold_accuses_nobody(op: Op) -> None:
+    """-1 / x² of 1e-20 is beyond float32, and a square of 1e-23 is 0 there: neither is a mistake of the rule."""
+    report = verify(op, examples=20)
+    assert Verdict.FAIL is not report.verdict, str(report)
