@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 
 from gradspec.domains import Case
 from gradspec.errors import DeclarationError
-from gradspec.spec import Op
+from gradspec.limits import CALL_SECONDS, OutOfTimeError, TimeLimit
+from gradspec.spec import FLOAT_DTYPES, Op
 
 Arrays = tuple[np.ndarray, ...]
 
@@ -37,6 +39,7 @@ class Caller:
         self.op = op
         self.case = case
         self.evaluations = 0
+        self.shapes: tuple[tuple[int, ...], ...] = ()  # of the outputs, once known
         self.single = True  # whether y is one array, not a tuple of outputs
         self.inputs = self.transformed(case.drawn, case.dtype)
 
@@ -44,13 +47,16 @@ class Caller:
         """Call forward; outputs always as a tuple.
 
         Raises:
-            DeclarationError: It does not return a pair.
-            CallFailedError: It raised, or an output is no array.
+            DeclarationError: It does not return a pair, or does not return.
+            CallFailedError: It raised, an output is no array of numbers, or none holds floats.
         """
         self.evaluations += 1
         try:
-            returned = self.op.forward(*inputs, **self.case.params)
-        except Exception as error:
+            with TimeLimit(CALL_SECONDS):
+                returned = self.op.forward(*inputs, **self.case.params)
+        except OutOfTimeError:
+            raise self._hangs("forward") from None
+        except (Exception, SystemExit) as error:
             raise CallFailedError("forward", f"raises {type(error).__name__}: {error}") from error
         if not isinstance(returned, tuple) or len(returned) != 2:
             raise DeclarationError(
@@ -62,18 +68,51 @@ class Caller:
         for output in ys:
             if not isinstance(output, (np.ndarray, np.generic)):
                 raise CallFailedError("forward", f"returns {_kind(output)} as y; it should be a NumPy array")
+        if not any(x.dtype.kind == "c" for x in inputs):
+            self._check_outputs(ys)
         return ys, saved
+
+    def _check_outputs(self, ys: Arrays) -> None:
+        for output in ys:
+            if output.dtype.kind not in "iub" and output.dtype.name not in FLOAT_DTYPES:
+                allowed = f"{' or '.join(FLOAT_DTYPES)} (or integers, which have no cotangent)"
+                raise CallFailedError("forward", f"returns {_kind(output)} as y; it should hold {allowed}")
+        if not any(output.dtype.kind == "f" for output in ys):
+            returned = ", ".join(_kind(output) for output in ys) or "no output at all"
+            raise CallFailedError("forward", f"returns {returned}; there should be floats to differentiate")
+        shapes = tuple(output.shape for output in ys)
+        self.shapes = self.shapes or shapes
+        if shapes != self.shapes:
+            told = " and ".join(", ".join(map(str, each)) for each in (self.shapes, shapes))
+            raise CallFailedError("forward", f"returns shapes {told} for inputs of the same shapes")
+
+    def fresh(self, saved: Any) -> Any:
+        """A copy of the residuals; those of another forward where they hold what cannot be copied."""
+        try:
+            return copy.deepcopy(saved)
+        except Exception:  # a generator, a lock, a handle: whatever their own copying raises
+            return self.forward([x.copy() for x in self.inputs])[1]
+
+    def _hangs(self, what: str) -> DeclarationError:
+        given = ", ".join(f"{name} of shape {x.shape}" for name, x in zip(self.op.inputs, self.inputs, strict=True))
+        with_params = "".join(f", {name}={value!r}" for name, value in self.case.params.items())
+        got = f"did not return within {CALL_SECONDS:g} s for {given}{with_params}"
+        return DeclarationError(self.op.name, what, f"{got}; allowed: a function that returns")
 
     def vjp(self, saved: Any, y_bar: Sequence[np.ndarray | None], **keywords: Any) -> Any:
         """Call the vjp.
 
         Raises:
+            DeclarationError: It does not return.
             CallFailedError: It raised.
         """
         self.evaluations += 1
         try:
-            return self.op.vjp(saved, y_bar[0] if self.single else tuple(y_bar), **keywords)
-        except Exception as error:
+            with TimeLimit(CALL_SECONDS):
+                return self.op.vjp(saved, y_bar[0] if self.single else tuple(y_bar), **keywords)
+        except OutOfTimeError:
+            raise self._hangs("vjp") from None
+        except (Exception, SystemExit) as error:
             raise CallFailedError("vjp", f"raises {type(error).__name__}: {error}") from error
 
     def transformed(self, drawn: Sequence[np.ndarray], dtype: str) -> Arrays:
@@ -112,6 +151,8 @@ class Caller:
                 raise CallFailedError("vjp", f"returns {_kind(x_bar)} for input {name!r}; it should be an array")
             elif x_bar.shape != x.shape:
                 raise CallFailedError("vjp", f"has shape {x_bar.shape} for input {name!r}; it should be {x.shape}")
+            elif x_bar.dtype.kind != "f":
+                raise CallFailedError("vjp", f"returns dtype {x_bar.dtype} for input {name!r}; it should be {x.dtype}")
         return returned
 
 

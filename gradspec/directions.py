@@ -154,7 +154,7 @@ def _directions(
     trial: Trial, inputs: tuple[str, ...], entries: np.ndarray, moves: np.ndarray, both: np.ndarray
 ) -> Directions:
     images = moves
-    if len(moves) and any(domain.transform is not None for domain in trial.op.inputs.values()):
+    if any(domain.transform is not None for domain in trial.op.inputs.values()):
         images = _through_transforms(trial, moves, both)
     return Directions(inputs, np.asarray(entries, dtype=int), moves, both, images)
 

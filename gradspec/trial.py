@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -63,6 +62,9 @@ class Trial(Caller):
     def y_bar(self) -> tuple[np.ndarray | None, ...]:
         """One signed, non-uniform cotangent per output, in the output's dtype; None for integer outputs."""
         if self.case.y_bar is not None:
+            pairs = zip(self.ys, self.case.y_bar, strict=True)
+            if any(bar is not None and bar.shape != y.shape for y, bar in pairs):
+                raise CallFailedError("forward", "returns another shape than y_bar was made for")
             return self.case.y_bar
         rng = np.random.default_rng((self.case.seed, 1))
         return tuple(_cotangent(y, self.case.cotangent, rng) for y in self.ys)
@@ -74,7 +76,7 @@ class Trial(Caller):
         Raises:
             CallFailedError: It is not one array per differentiable input, of the input's shape.
         """
-        return self.owned(self.vjp(copy.deepcopy(self.saved), self.cotangent_copies()))
+        return self.owned(self.vjp(self.fresh(self.saved), self.cotangent_copies()))
 
     def owned(self, returned: Any) -> tuple[np.ndarray | None, ...]:
         """Copies of the cotangents: a rule that reuses its buffer is the contract check's business alone."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 import itertools
 from collections.abc import Iterator, Sequence
@@ -71,7 +70,7 @@ def _vjp_form(trial: Trial) -> Iterator[Mismatch]:
 def _vjp_mutation(trial: Trial) -> Iterator[Mismatch]:
     given = trial.copies()
     _, saved = trial.forward(given)
-    saved_before = copy.deepcopy(saved)
+    saved_before = trial.fresh(saved)
     y_bar = trial.cotangent_copies()
     trial.vjp(saved, y_bar)
     for bar, before in zip(y_bar, trial.y_bar, strict=True):

@@ -50,6 +50,8 @@ def vjp_second_order(trial: Trial, evidence: Evidence) -> list[Outcome]:
         trial.flat_cotangents(trial.x_bar)
     except CallFailedError:
         return []  # the contract check says what is wrong
+    if not own and not _is_reference_right(trial):
+        return []  # vjp_torch says so
     directions = projections(trial)
     slopes, errors, smooth = _slopes(trial, directions)
     w = _weights(trial, smooth)
@@ -66,6 +68,15 @@ def vjp_second_order(trial: Trial, evidence: Evidence) -> list[Outcome]:
 def _is_subject(trial: Trial) -> bool:
     """Whether the double backward is what is judged, not what judges."""
     return own_double_backward(trial.op) is not None
+
+
+def _is_reference_right(trial: Trial) -> bool:
+    """Whether the reference's own gradient is the rule's: otherwise its derivative says nothing of the rule."""
+    if isinstance(trial.torch, torch_autograd.ReferenceFailedError):
+        return False
+    mine, theirs = trial.exact_rule[1], trial.flat_cotangents(trial.torch.cotangents)
+    size = np.abs(theirs).max(initial=np.finfo(float).tiny)
+    return mine.shape == theirs.shape and bool((np.abs(mine - theirs) <= CONCLUSIVE["float64"] * size).all())
 
 
 def _slopes(trial: Trial, directions: Directions) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

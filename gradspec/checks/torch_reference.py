@@ -103,8 +103,14 @@ def _values(trial: Trial, y: np.ndarray, want: np.ndarray, noise: np.ndarray, te
         resolution=float(relative.min(initial=np.inf)),
         discrepancy=float(ratio.max(initial=0.0)),
         mismatch=mismatch,
-        note="torch's value differs by less than the references themselves are exact" if by_reference.any() else "",
+        note=_value_note(want, by_reference),
     )
+
+
+def _value_note(want: np.ndarray, by_reference: np.ndarray) -> str:
+    if not np.isfinite(want).all():
+        return "the torch reference is not finite where forward is"
+    return "torch's value differs by less than the references themselves are exact" if by_reference.any() else ""
 
 
 def _exact_values(y: np.ndarray, want: np.ndarray) -> Outcome:
@@ -138,6 +144,9 @@ def vjp_torch(trial: Trial, evidence: Evidence) -> list[Outcome]:
         for name in trial.slices
         if remarkable[names == name].any()
     }
+    for name, where in trial.slices.items():
+        if reference.size == trial.point.size and not np.isfinite(reference[where]).all():
+            notes.setdefault(name, f"torch's gradient for {name!r} is not finite")
     accepted = Judgement(
         **{
             **judgement.__dict__,
