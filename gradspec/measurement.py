@@ -24,6 +24,7 @@ from gradspec.values import Interval
 
 SHARP = 1e-8  # relative error below which an estimate needs no second try
 CHAOS = 2.0**-10  # of an output; a change of this size by one ulp that does not grow with the ulps is no derivative
+APART = 10.0  # two estimates further apart than this many of their errors contradict each other
 JUMP = 2.0**10  # ulps; a larger answer to one ulp is no rounding: a branch, or a cliff
 
 
@@ -76,6 +77,7 @@ class Measurement:
             better = second_error / finer.scale <= first_error / directions.scale[again]
         beyond = ~(second.width > 0) & np.isfinite(second.error)
         better |= kinked[again].any(axis=1) & beyond.all(axis=1)
+        better &= ~self._absorbed(directions.scale[again], estimate, again, finer.scale, second)
         chosen = again[better]
         for ours, theirs in (
             (directions.moves, finer.moves),
@@ -88,6 +90,18 @@ class Measurement:
         ):
             ours[chosen] = theirs[better]
         return directions, estimate
+
+    def _absorbed(
+        self, scale: np.ndarray, first: Estimate, again: np.ndarray, finer: np.ndarray, second: Estimate
+    ) -> np.ndarray:
+        """(k,) whether the finer steps see no change at all where the first steps see one: 1 + x * x below 1e-8.
+
+        Steps that rounding swallows look perfectly flat, and perfectly sharp.
+        """
+        with np.errstate(all="ignore"):
+            slope, error = first.value[again] / scale[:, None], first.error[again] / scale[:, None]
+            apart = np.abs(slope) > APART * (error + second.error / finer[:, None])
+        return np.asarray(((second.value == 0) & apart)[:, self.trial.v != 0].any(axis=1))
 
     def along(self, positions: np.ndarray, rng: np.random.Generator) -> tuple[Directions, Estimate]:
         """One direction of random signs over the entries in *positions*."""
@@ -152,6 +166,8 @@ class Measurement:
             largest = np.abs(np.where(np.isfinite(x_bar), x_bar, 0.0))
             slopes = largest if not slopes.size else np.fmax(slopes, largest)
             values = np.fmax(values, np.where(np.isfinite(y), np.abs(y), 0.0))
+        if trial.case.dtype == "float64" and slopes.size in (0, self.ordinary[1].size):  # too much to ask of float32
+            slopes = np.fmax(slopes, self.ordinary[1]) if slopes.size else self.ordinary[1]
         return np.fmax(values, self.ordinary[0]), slopes
 
     @cached_property

@@ -111,9 +111,10 @@ class Rounding(Measurement):
     def saturation(self) -> np.ndarray:
         """(p,) what is rounded where an op is saturated, in float64: y (1 - y) is small, its terms are not.
 
-        They have the size of the derivative at ordinary inputs.
+        They have the size of y_bar times another input: softmax(q @ k) @ v, whose small terms are multiplied by k.
         """
-        slope = min(float(self.ordinary[1].max(initial=0.0)), float(np.abs(self.trial.v).sum()))
+        trial = self.trial
+        slope = float(np.abs(trial.v).sum()) * max(float(np.abs(trial.point).max(initial=0.0)), 1.0)
         return np.asarray(ROUNDING * EPS["float64"] * slope * self.directions.scale)
 
     @cached_property

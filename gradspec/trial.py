@@ -183,7 +183,10 @@ class Trial(Caller):
         return self._aside(JITTERS[turn] * EPS[self.case.dtype], rng)
 
     def _aside(self, relative: float, rng: np.random.Generator) -> Arrays:
-        point = self.point * (1.0 + relative * _signs_by_value(self.point, rng))
+        return self.inside(self.point * (1.0 + relative * _signs_by_value(self.point, rng)))
+
+    def inside(self, point: np.ndarray) -> Arrays:
+        """The drawn inputs for a flat vector, moved inside their domains."""
         return tuple(
             domain.repaired(u) if u.dtype.kind == "f" else u
             for u, domain in zip(self.unflattened(point), self.domains, strict=True)
@@ -253,11 +256,7 @@ class Trial(Caller):
     def moved(self, shift: np.ndarray) -> Trial:
         """The same case a little aside: *shift* (n,) in units of 2^-6 of each entry's scale, kept inside the domain."""
         point = self.point + 2.0**-6 * np.maximum(np.abs(self.point), 1.0) * shift
-        drawn = tuple(
-            domain.repaired(u) if u.dtype.kind == "f" else u
-            for u, domain in zip(self.unflattened(point), self.domains, strict=True)
-        )
-        return Trial(self.op, replace(self.case, drawn=drawn, dtype="float64", y_bar=self.y_bar64))
+        return Trial(self.op, replace(self.case, drawn=self.inside(point), dtype="float64", y_bar=self.y_bar64))
 
 
 def _cotangent(y: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray | None:

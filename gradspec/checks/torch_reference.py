@@ -172,12 +172,38 @@ def _adjudicated(trial: Trial, evidence: Evidence, against: Judgement) -> tuple[
         return against.wrong, against.wrong
     by_difference = evidence.of_rule
     theirs = evidence.cancellation @ np.abs(trial.v)
+    if (against.wrong & ~by_difference.wrong).any():
+        theirs = theirs + _reference_noise(trial, evidence)
     with np.errstate(all="ignore"):
         torch_is_possible = np.abs(against.want - by_difference.want) <= by_difference.bar
         clear = ~(np.abs(against.claim - against.want) <= CLEAR * (against.bar + theirs))
     smooth = by_difference.conclusive & (by_difference.width == 0)
     confirmed = against.wrong & (by_difference.wrong | (smooth & torch_is_possible & clear))
     return confirmed, against.wrong & ~confirmed
+
+
+def _reference_noise(trial: Trial, evidence: Evidence) -> np.ndarray:
+    """(p,) how far the reference's own answer moves when the inputs move by ulps, equal entries apart, too.
+
+    The mean of equal entries is rounded, and layer_norm divides by the square root of what that leaves.
+    """
+    answer = trial.torch
+    if isinstance(answer, torch_autograd.ReferenceFailedError):
+        return np.zeros(len(evidence.directions))
+    here, found = trial.flat_cotangents(answer.cotangents), np.zeros(len(evidence.directions))
+    for turn in range(2):
+        rng = np.random.default_rng((trial.case.seed, 11, turn))
+        point = trial.point * (1.0 + EPS["float64"] * rng.choice((-1.0, 1.0), trial.point.size))
+        drawn = trial.inside(point)
+        try:
+            moved = torch_autograd.torch_autograd(
+                trial.op, trial.transformed(drawn, "float64"), trial.case.params, trial.y_bar64
+            )
+        except torch_autograd.ReferenceFailedError:
+            continue
+        change = np.nan_to_num(np.abs(trial.flat_cotangents(moved.cotangents) - here), nan=0.0, posinf=0.0)
+        found = np.maximum(found, (np.abs(evidence.directions.images) * change).sum(axis=1))
+    return NOISE * found
 
 
 def _dispute(trial: Trial, evidence: Evidence, against: Judgement) -> str:
