@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 
 EXPLAINED = 1e-3  # a guess must explain all but this share of the difference
+TELLING = 3  # entries of both that are not 0, for a guess to be worth anything
+OF_A_FACTOR = ("the wrong sign", "a factor", "a constant that is")
 NAMED = {"2": 2.0, "1/2": 0.5, "3": 3.0, "1/3": 1 / 3, "4": 4.0, "1/4": 0.25, "ln 2": math.log(2), "π": math.pi}
 
 
@@ -22,9 +24,22 @@ def diagnose(got: np.ndarray, want: np.ndarray) -> str:
         The first guess that explains nearly all of the difference, or "".
     """
     known = np.isfinite(want)
-    if not known.all() or got.size == 0:
-        return _scalar_guess(got[known], want[known]) if known.sum() > 1 else ""
+    if np.count_nonzero(got[known]) + np.count_nonzero(want[known]) < TELLING:
+        return ""  # between two numbers there is always a factor
+    if not known.all():
+        return _scalar_guess(got[known], want[known])
     return next(_guesses(got, want), "")
+
+
+def contradicts(guess: str, got: np.ndarray, want: np.ndarray) -> bool:
+    """Whether a guess at a factor or a sign, made on other numbers, does not hold for these.
+
+    Other guesses speak of axes, which a small case need not have.
+    """
+    known = np.isfinite(want) & np.isfinite(got)
+    if not guess.startswith(OF_A_FACTOR) or not (got[known] != want[known]).any():
+        return False
+    return guess != _scalar_guess(got[known], want[known])
 
 
 def _guesses(got: np.ndarray, want: np.ndarray) -> Iterator[str]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gradspec.layouts import FULL, Combination, Pattern, Space
 from gradspec.spec import Op
-from gradspec.values import SHARED, fill, interval, kinds, near, shared
+from gradspec.values import CLOSE_TOGETHER, SHARED, fill, interval, kinds, near, shared
 
 COTANGENTS = ("signed", "one-hot", "large", "small")
 LARGE, SMALL = 2.0**20, 2.0**-20  # powers of two: only the magnitude of y_bar changes, not its digits
@@ -103,7 +103,9 @@ def systematic(space: Space, seed: int) -> Iterator[Recipe]:
     """
     seeds = itertools.count(zlib.crc32(f"{space.op.name} {seed}".encode()))
     for position, recipe in enumerate(_unique(itertools.chain(_every_param(space), _taking_turns(space)))):
-        cotangent = COTANGENTS[0] if position % 5 or position == 0 else COTANGENTS[1 + position // 5 % 3]
+        # One entry of y_bar hides what is wrong elsewhere: not where only a few entries are telling.
+        full = position % 5 or position == 0 or any(kind.startswith("near ") for kind in recipe.kinds)
+        cotangent = COTANGENTS[0] if full else COTANGENTS[1 + position // 5 % 3]
         yield replace(recipe, seed=next(seeds), cotangent=cotangent)
 
 
@@ -195,16 +197,29 @@ def _special_values(space: Space) -> Iterator[Recipe]:
         [(*ordinary[:position], kind, *ordinary[position + 1 :]) for kind in (*first, *special) if kind != "uniform"]
         for position, (first, special) in enumerate(zip(alike, available, strict=True))
     ]
-    for turn in itertools.zip_longest(*turns):
-        yield from (_ordinary(space, combination, kinds=kinds) for kinds in turn if kinds is not None)
+    together = []
     if len(available) > 1:
-        for kind in available[0]:
-            same = tuple(kind if kind in special else "uniform" for special in available)
-            yield _ordinary(space, combination, kinds=same)
+        same = [tuple(kind if kind in special else "uniform" for special in available) for kind in available[0]]
+        together = [_ordinary(space, combination, kinds=kinds) for kinds in sorted(same, key=_all_zeros, reverse=True)]
+    for position, turn in enumerate(itertools.zip_longest(*turns)):
+        if position == 1:
+            yield from together[:1]
+        yield from (_ordinary(space, combination, kinds=kinds) for kinds in turn if kinds is not None)
+    yield from together
+
+
+def _all_zeros(kinds: tuple[str, ...]) -> bool:
+    """Whether the inputs are 0 together: where hypot, atan2 and quotients of norms have their singular point."""
+    return "all zeros" in kinds
 
 
 def _float32(space: Space) -> Iterator[Recipe]:
     if "float32" in space.op.dtypes:
+        kinds = ["uniform"] * len(space.op.inputs)
+        for position, domain in enumerate(space.op.inputs.values()):
+            if not domain.integer:
+                offset = (*kinds[:position], CLOSE_TOGETHER, *kinds[position + 1 :])
+                yield _ordinary(space, space.default, kinds=offset, dtype="float32")
         yield from (replace(recipe, dtype="float32") for recipe in _special_values(space))
 
 

@@ -136,14 +136,15 @@ class Evidence(Rounding):
         claim = self.claims(cotangent, directions)
         # Where the derivative is 0 nothing is relative to it: a wrong rule would show at the size of y_bar.
         # log(1 + exp(x)) is exactly 0 below -37, where its derivative is not.
-        terms, floor = self.rounding(np.where(np.isfinite(cotangent), cotangent, 0.0), directions)
+        terms, floor, usual = self.rounding(np.where(np.isfinite(cotangent), cotangent, 0.0), directions)
         unit = np.where(want == 0, np.abs(self.trial.v).sum() * directions.scale, 0.0)
         bar = error + floor + self.rule_noise(directions, terms) + ROUNDING * EPS[dtype] * unit
         known = exists & np.isfinite(want) & np.isfinite(bar)
         if dtype == "float32":
             known &= self.is_float32_sound
             known &= np.abs(want) < np.finfo(np.float32).max / 4 * directions.scale  # the cotangent is want / scale
-        limit = CONCLUSIVE[dtype] * np.fmax(np.fmax(terms, np.abs(want)), unit)
+        # Where an op is saturated, that its derivative is nothing against its usual size is all there is to know.
+        limit = CONCLUSIVE[dtype] * np.fmax(np.fmax(terms, np.abs(want)), np.fmax(unit, usual))
         # A wild claim enlarges the terms; the oracle has to be sharp against what it says itself, too.
         known &= error <= SHARP_ENOUGH * np.fmax(np.fmax(self.value_terms(directions), np.abs(want)), unit)
         conclusive = known & (bar <= limit)

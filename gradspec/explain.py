@@ -12,7 +12,7 @@ from gradspec.caller import CallFailedError
 from gradspec.checks import Check, Mismatch
 from gradspec.checks.complex_step import by_complex_step
 from gradspec.counterexample import Counterexample
-from gradspec.diagnosis import diagnose
+from gradspec.diagnosis import contradicts, diagnose
 from gradspec.domains import Case
 from gradspec.layouts import Space
 from gradspec.oracles import torch_autograd
@@ -39,6 +39,8 @@ def explained(
     guess = _guess(failures)
     case, mismatch = min(failures, key=lambda failure: _clarity(*failure))
     small, shrunk = shrink(space, case, check, mismatch)
+    if shrunk.got is not None and shrunk.want is not None and contradicts(guess, shrunk.got, shrunk.want):
+        guess = ""
     shrunk = with_witnesses(space, small, shrunk)
     counterexample = Counterexample(space.op.name, check.name, small, tuple(space.op.inputs))
     message = failure_text(space.op, check.name, shrunk, guess=guess, smallest=str(counterexample), replay=replay)
@@ -52,15 +54,20 @@ def _clarity(case: Case, mismatch: Mismatch) -> tuple[bool, bool, bool, int]:
 
 
 def _guess(failures: Sequence[tuple[Case, Mismatch]]) -> str:
-    """The guess that most of the failing draws support, the larger draws being asked first."""
+    """The guess that more than half of the failing draws support, of those that can tell."""
     votes: dict[str, int] = {}
+    asked = 0
     for _, mismatch in sorted(failures, key=lambda failure: -sum(u.size for u in failure[0].drawn)):
         if mismatch.got is None or mismatch.want is None or mismatch.got.size < 2:
             continue
+        if np.count_nonzero(mismatch.want) < 2:
+            continue
+        asked += 1
         guess = diagnose(mismatch.got, mismatch.want)
         if guess:
             votes[guess] = votes.get(guess, 0) + 1
-    return max(votes, key=lambda guess: votes[guess]) if votes else ""
+    best = max(votes, key=lambda guess: votes[guess], default="")
+    return best if best and 2 * votes[best] > asked else ""
 
 
 def with_witnesses(space: Space, case: Case, mismatch: Mismatch) -> Mismatch:

@@ -77,7 +77,7 @@ class Measurement:
             better = second_error / finer.scale <= first_error / directions.scale[again]
         beyond = ~(second.width > 0) & np.isfinite(second.error)
         better |= kinked[again].any(axis=1) & beyond.all(axis=1)
-        better &= ~self._absorbed(directions.scale[again], estimate, again, finer.scale, second)
+        better &= ~small[again] | ~self._absorbed(directions.scale[again], estimate, again, finer.scale, second)
         chosen = again[better]
         for ours, theirs in (
             (directions.moves, finer.moves),

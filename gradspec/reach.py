@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradspec.domains import Case
 from gradspec.layouts import FULL, Space
 from gradspec.oracles.torch_autograd import available, torch_autograd
 from gradspec.spec import DEFAULT_SIZES, Op
 from gradspec.values import fill, interval
+
+if TYPE_CHECKING:
+    from gradspec.domains import Case
 
 BANDS = (1e-8, 1e-3, 0.1, 1.0, 10.0, 100.0, 1e3, 1e8)  # where one band of magnitudes ends and the next begins
 MIDDLES = (1e-12, 1e-5, 1e-2, 0.4, 4.0, 40.0, 400.0, 4e5, 1e12)  # a value in each of them

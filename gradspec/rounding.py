@@ -19,15 +19,16 @@ CAP32 = 4096.0  # float32: rounding beyond this many ulps of the terms is not ex
 class Rounding(Measurement):
     """A trial's measurements, and how exactly a rule can be expected to agree with them."""
 
-    def rounding(self, cotangent: np.ndarray, directions: Directions) -> tuple[np.ndarray, np.ndarray]:
-        """The terms that enter each comparison (p,), and what rounding may cost there."""
+    def rounding(self, cotangent: np.ndarray, directions: Directions) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The terms that enter each comparison (p,), what rounding may cost there, and the derivative's usual size."""
         trial = self.trial
         size = np.abs(trial.v)
         products = np.abs(np.where(directions.images != 0, directions.images * cotangent, 0.0)).sum(axis=1)
         terms = products + self.value_terms(directions)
-        spread = terms + self._row_terms(directions, size) + self._saturated_terms(directions, size)
+        usual = self._usual_terms(directions, size)
+        spread = terms + self._row_terms(directions, size) + SATURATED * usual
         floor = ROUNDING * (EPS[trial.case.dtype] * spread + float(np.finfo(trial.case.dtype).tiny) * size.sum())
-        return terms, floor
+        return terms, floor, usual
 
     def value_terms(self, directions: Directions) -> np.ndarray:
         """(p,) Σ |v_j y_j|, as far as the direction moves the entries."""
@@ -51,7 +52,7 @@ class Rounding(Measurement):
                 rows[mine] = float(largest @ size) * scale
         return np.asarray(rows + column)
 
-    def _saturated_terms(self, directions: Directions, size: np.ndarray) -> np.ndarray:
+    def _usual_terms(self, directions: Directions, size: np.ndarray) -> np.ndarray:
         """(p,) the derivative's size elsewhere, but at most that of y_bar."""
         slopes = self.elsewhere[1]
         if not slopes.size or slopes.size != directions.images.shape[1]:
@@ -61,7 +62,7 @@ class Rounding(Measurement):
             if slopes.size == self.trial.point.size:
                 largest[where] = slopes[where].max(initial=0.0)
         capped = np.minimum(largest, size.sum())
-        return np.asarray(SATURATED * (np.abs(directions.images) * capped).max(axis=1, initial=0.0))
+        return np.asarray((np.abs(directions.images) * capped).max(axis=1, initial=0.0))
 
     def rule_noise(self, directions: Directions, terms: np.ndarray) -> np.ndarray:
         """(p,) the measured rounding of the rule: how far its claims move when its inputs move by ulps."""
@@ -126,6 +127,8 @@ class Rounding(Measurement):
         largest = float(np.abs(trial.y64).max(initial=0.0))
         with np.errstate(all="ignore"):
             close = np.abs(given - trial.y64) <= NOISE * spread + ROUNDING * EPS["float32"] * largest
-        # A 0 that float32 could have told from 0: something on the way underflowed, and the derivative with it.
-        underflowed = (given == 0) & (np.abs(trial.y64) >= np.finfo(np.float32).tiny)
+        # A 0 that float32 could have told from 0: a square of small numbers underflowed, and the derivative with it.
+        tiny, x = float(np.finfo(np.float32).tiny), np.abs(trial.point)
+        squares_vanish = bool(((x > 0) & (x * x < tiny)).any())
+        underflowed = squares_vanish & (given == 0) & (np.abs(trial.y64) >= tiny)
         return bool(close.all() and not underflowed.any())

@@ -16,6 +16,7 @@ SMALLEST = 1e-60  # below this, correct formulas lose digits in intermediate pro
 LARGEST = 1e8  # params above this are no thresholds
 NEAR = (0.02, 0.15)  # relative distance to a threshold: near, and far enough for the steps of an oracle
 SPREAD = 20.0  # width of the ordinary draws where the domain lies apart from `typical`
+CLOSE_TOGETHER = "close together"  # in float32 only: in float64 no oracle tells a lost digit from a rounded one
 SHARED = "shared with another input"
 SPECIAL = (1.0, -1.0, 0.5, 2.0, -0.0)
 
@@ -128,6 +129,12 @@ def _equal_rows(domain: Interval, shape: tuple[int, ...], rng: np.random.Generat
     return np.broadcast_to(_uniform(domain, shape[-1:], rng), shape).copy()
 
 
+def _offset(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Numbers close together and far from 0, where a mean of squares less the square of the mean has no digits left."""
+    far = 10.0 ** rng.uniform(2.0, 3.0) * rng.choice((-1.0, 1.0))
+    return _inside(domain, far + rng.uniform(-1.0, 1.0, size=shape), rng)
+
+
 def _up_to(largest: float) -> Filler:
     def fill(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         return _inside(domain, rng.uniform(-largest, largest, size=shape), rng)
@@ -139,9 +146,10 @@ def _near(value: float) -> Filler:
     """Around *value* and -*value*, where a param may be a threshold, on both sides of it."""
 
     def fill(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        aside = rng.uniform(*NEAR, size=shape) * rng.choice((-1.0, 1.0), size=shape)
-        x = value * (1 + aside) * rng.choice((-1.0, 1.0), size=shape)
-        return _inside(domain, x, rng)
+        order = rng.permutation(math.prod(shape)).reshape(shape)  # the first four take each side of each sign
+        side, sign = np.where(order % 2, 1.0, -1.0), np.where(order // 2 % 2, -1.0, 1.0)
+        aside = rng.uniform(*NEAR, size=shape) * np.where(order < 4, 0.5, 1.0)
+        return _inside(domain, value * (1 + side * aside) * sign, rng)
 
     return fill
 
@@ -170,6 +178,7 @@ _FILLERS: dict[str, Filler] = {
     "log-uniform": _magnitudes(1e-3, 1e3),
     "small": _magnitudes(1e-8, 1e-3),
     "large": _magnitudes(1e3, 1e8),
+    CLOSE_TOGETHER: _offset,
     "up to 100": _up_to(100.0),
     "up to 1000": _up_to(1000.0),
     "ties": _ties,
@@ -195,7 +204,7 @@ def kinds(domain: Interval, params: Mapping[str, Any] | None = None) -> tuple[st
     names += [name for name, edge in _edges(domain).items() if domain.holds(edge)]
     if domain.holds(0.0):
         names += ["two zeros", "all zeros"]
-    names += ["up to 1000", "small", "large", "up to 100", "equal rows", "whole numbers"]
+    names += ["up to 1000", "up to 100", "small", "large", "equal rows", "whole numbers"]
     names += [f"a {value!r}" for value in SPECIAL if domain.holds(value)]
     return tuple(names)
 

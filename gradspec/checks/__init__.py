@@ -22,7 +22,7 @@ CHECKS = (
     Check(
         "vjp_second_order",
         vjp_second_order,
-        "the derivative of the vjp against torch's double backward",
+        "the derivative of the vjp against the double backward of torch",
         skip=needs_double_backward,
         partial=True,
         dtypes=("float64",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 
@@ -31,6 +32,9 @@ def vjp_complex_step(trial: Trial, evidence: Evidence) -> list[Outcome]:
         saturation = evidence.saturation / np.abs(trial.v).sum()  # spread over the outputs
     error = evidence.cancellation + np.nan_to_num(saturation)[:, None]
     judgement = evidence.judge_along(directions, cotangent, found, error, exists)
+    judgement = replace(
+        judgement, judged=judgement.judged & judgement.conclusive
+    )  # where it is blurred it adds nothing
 
     def described(name: str) -> Mismatch:
         mismatch = wrong_cotangent(trial, evidence, name, directions, judgement, judgement.wrong, "complex step")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gradspec.caller import CallFailedError
+from gradspec.checks.finite import finite
 from gradspec.checks.outcome import Mismatch, Outcome, entry, number
 from gradspec.evidence import Evidence
 from gradspec.trial import Trial
@@ -38,7 +39,7 @@ def _breaches(trial: Trial, evidence: Evidence) -> Iterator[Mismatch]:
     yield from _state(trial)
     yield from _needs(trial)
     yield from _aliasing(trial)
-    yield from _finite(trial, evidence)
+    yield from finite(trial, evidence)
 
 
 def _forward(trial: Trial) -> Iterator[Mismatch]:
@@ -237,29 +238,6 @@ def _close(a: np.ndarray, b: np.ndarray) -> bool:
         return bool(np.array_equal(a, b))
     size = float(np.abs(np.where(np.isfinite(b), b, 0.0)).max(initial=0.0))
     return bool((np.isclose(a, b, rtol=0.0, atol=SAME_SUM[str(b.dtype)] * size, equal_nan=True)).all())
-
-
-def _finite(trial: Trial, evidence: Evidence) -> Iterator[Mismatch]:
-    """A cotangent that is not finite where the derivative is."""
-    if all(x_bar is None or np.isfinite(x_bar).all() for x_bar in trial.x_bar):
-        return
-    judgement = evidence.of_rule
-    for p in np.flatnonzero(judgement.wrong & ~np.isfinite(judgement.claim)):
-        name, position = evidence.directions.inputs[p], int(evidence.directions.entries[p])
-        if position < 0:
-            continue
-        shape = trial.inputs[[*trial.op.inputs].index(name)].shape
-        where = np.unravel_index(position - trial.slices[name].start, shape)
-        scale = float(evidence.directions.moves[p, position])
-        yield Mismatch(
-            headline=f"vjp is not finite for input {name!r} where the derivative is",
-            kind="not finite",
-            input=name,
-            lines=(
-                f"{entry(name, tuple(map(int, where)))} = {number(judgement.claim[p] / scale)}, but should be "
-                f"{number(judgement.want[p] / scale)} ± {judgement.bar[p] / abs(scale):.0e}     (finite difference)",
-            ),
-        )
 
 
 def _same(a: Any, b: Any) -> bool:

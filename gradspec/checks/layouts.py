@@ -13,6 +13,7 @@ from gradspec.evidence import Evidence
 from gradspec.rounding import NOISE, ROUNDING
 from gradspec.trial import EPS, Trial
 
+EXPANDED = 2  # comparisons with arrays of stride 0: y_bar, and the inputs
 Layout = Callable[[np.ndarray], np.ndarray]
 
 
@@ -26,8 +27,8 @@ def vjp_layouts(trial: Trial, evidence: Evidence) -> list[Outcome]:
     return [
         Outcome(
             entries=0 if mismatch else base.size,
-            comparisons=len(LAYOUTS) + 1,
-            conclusive=len(LAYOUTS) + 1,
+            comparisons=len(LAYOUTS) + EXPANDED,
+            conclusive=len(LAYOUTS) + EXPANDED,
             discrepancy=np.inf if mismatch else 0.0,
             mismatch=mismatch,
         )
@@ -198,8 +199,20 @@ def _expanded(x: np.ndarray) -> np.ndarray:
     return np.broadcast_to(np.asarray(x.flat[0] if x.size else 0, dtype=x.dtype), x.shape)
 
 
+def _padded_rows(x: np.ndarray) -> np.ndarray:
+    """The left part of a wider array: each row is contiguous, all of them together are not."""
+    if x.ndim < 2:
+        return _with_gaps(x)
+    poison = np.nan if x.dtype.kind == "f" else np.iinfo(x.dtype).min // 2
+    buffer = np.full((*x.shape[:-1], x.shape[-1] + 3), poison, dtype=x.dtype)
+    view = buffer[..., : x.shape[-1]]
+    view[...] = x
+    return view
+
+
 LAYOUTS: dict[str, Layout] = {
     "in Fortran order": _fortran,
     "with negative strides": _reversed,
     "with gaps between the elements": _with_gaps,
+    "cut out of a wider array": _padded_rows,
 }

@@ -76,7 +76,7 @@ def _is_reference_right(trial: Trial) -> bool:
         return False
     mine, theirs = trial.exact_rule[1], trial.flat_cotangents(trial.torch.cotangents)
     size = np.abs(theirs).max(initial=np.finfo(float).tiny)
-    return mine.shape == theirs.shape and bool((np.abs(mine - theirs) <= CONCLUSIVE["float64"] * size).all())
+    return mine.shape == theirs.shape and bool((np.abs(mine - theirs) <= SHARP_ENOUGH * size).all())
 
 
 def _slopes(trial: Trial, directions: Directions) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

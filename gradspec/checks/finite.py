@@ -1,0 +1,56 @@
+"""Finiteness, part of the contract: a cotangent is a number wherever the derivative is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gradspec.checks.outcome import Mismatch, entry, number
+from gradspec.evidence import Evidence
+from gradspec.oracles import torch_autograd
+from gradspec.trial import Trial
+
+
+def finite(trial: Trial, evidence: Evidence) -> Iterator[Mismatch]:
+    """A cotangent that is not finite where the derivative is."""
+    if all(x_bar is None or np.isfinite(x_bar).all() for x_bar in trial.x_bar):
+        return
+    judgement = evidence.of_rule
+    for p in np.flatnonzero(judgement.wrong & ~np.isfinite(judgement.claim)):
+        name, position = evidence.directions.inputs[p], int(evidence.directions.entries[p])
+        if position < 0:
+            continue
+        shape = trial.inputs[[*trial.op.inputs].index(name)].shape
+        where = np.unravel_index(position - trial.slices[name].start, shape)
+        scale = float(evidence.directions.moves[p, position])
+        yield Mismatch(
+            headline=f"vjp is not finite for input {name!r} where the derivative is",
+            kind="not finite",
+            input=name,
+            lines=(
+                f"{entry(name, tuple(map(int, where)))} = {number(judgement.claim[p] / scale)}, but should be "
+                f"{number(judgement.want[p] / scale)} ± {judgement.bar[p] / abs(scale):.0e}     (finite difference)",
+            ),
+        )
+    yield from _not_a_number(trial)
+
+
+def _not_a_number(trial: Trial) -> Iterator[Mismatch]:
+    """NaN where the torch reference has a number, though finite differences say nothing: the norm of a zero vector."""
+    if trial.case.dtype != "float64" or trial.op.torch is None or not torch_autograd.available():
+        return
+    answer = trial.torch
+    if isinstance(answer, torch_autograd.ReferenceFailedError):
+        return
+    for name, x_bar, theirs in zip(trial.op.inputs, trial.x_bar, answer.cotangents, strict=True):
+        if x_bar is None or theirs is None or x_bar.shape != theirs.shape:
+            continue
+        for where in np.argwhere(np.isnan(x_bar) & np.isfinite(theirs))[:1]:
+            place = tuple(map(int, where))
+            yield Mismatch(
+                headline=f"vjp is not a number for input {name!r} where torch's gradient is",
+                kind="not a number",
+                input=name,
+                lines=(f"{entry(name, place)} = nan, but should be {number(float(theirs[place]))}     (torch)",),
+            )
