@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from experiments.environment import one_thread
@@ -56,6 +56,7 @@ class OpRow:
         formula: The forward in LaTeX.
         vjp_formula: The vjp in LaTeX.
         source: Where the formula comes from.
+        reach: Of the magnitudes ("domain"), sizes and params that the reference takes: (reached, possible).
         report: The whole report, JSON-ready and without what differs from run to run.
     """
 
@@ -68,6 +69,7 @@ class OpRow:
     formula: str = ""
     vjp_formula: str = ""
     source: str = ""
+    reach: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     report: Mapping[str, Any] | None = None
 
 
@@ -138,6 +140,7 @@ def verify_one(name: str, examples: int) -> OpRow:
     """Verify one op, on one thread; an exception becomes a row, so that the other rows are not lost."""
     import gradspec
     import ops
+    from gradspec.reach import shares
 
     op = next(op for op in ops.OPS if op.name == name)
     row = OpRow(name=name, verdict=ERROR, formula=op.formula, vjp_formula=op.vjp_formula, source=op.source)
@@ -146,6 +149,7 @@ def verify_one(name: str, examples: int) -> OpRow:
             import torch  # noqa: F401 - loaded later, it would start threads of its own
         with one_thread():
             report = gradspec.verify(op, seed=SEED, examples=examples)
+            reach = {title: (share.reached, share.possible) for title, share in shares(op, report.reach).items()}
     except Exception as error:
         problem = " ".join(f"{type(error).__name__}: {error}".split())
         return replace(row, error=problem)
@@ -167,6 +171,7 @@ def verify_one(name: str, examples: int) -> OpRow:
         compared=report.compared,
         resolution=_seen(report.resolution),
         checks=checks,
+        reach=reach,
         report=plain,
     )
 

@@ -9,7 +9,7 @@ import pytest
 import gradspec
 import ops
 from experiments import verification
-from experiments.verification import ERROR, op_names, titles, verify_all, verify_one
+from experiments.verification import ERROR, QUICK_EXAMPLES, op_names, titles, verify_all, verify_one
 from gradspec.checks import CHECKS
 
 
@@ -23,6 +23,14 @@ def test_one_op() -> None:
     assert (ops.normalize.formula, ops.normalize.vjp_formula) == (row.formula, row.vjp_formula)
     assert row.report is not None
     assert "seconds" not in row.report
+
+
+def test_how_much_was_seen() -> None:
+    """A short run leaves magnitudes out, and the row says how many."""
+    reach = verify_one("softmax", QUICK_EXAMPLES).reach
+    assert reach["params"] == (4, 4)
+    reached, possible = reach["domain"]
+    assert 0 < reached < possible == 19
 
 
 def test_an_op_that_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
