@@ -46,3 +46,26 @@ def test_a_mutant_is_killed(op: Op, position: int, mutant: str) -> None:
     report = verify(_mutated(op, position, change), examples=EXAMPLES, checks=[check])
 
     assert Verdict.FAIL is report.verdict, str(report)
+
+
+def _every_input() -> Iterator[Any]:
+    for op in OPS:
+        for position, (name, domain) in enumerate(op.inputs.items()):
+            if domain.differentiable:
+                yield pytest.param(op.replace(dtypes=("float64",)), position, id=f"{op.name}-{name}")
+
+
+@pytest.mark.parametrize(("op", "position"), [*_every_input()])
+def test_an_error_in_the_ninth_digit_is_seen_by_finite_differences_alone(op: Op, position: int) -> None:
+    """No other oracle is asked."""
+    report = verify(_mutated(op, position, scaled(1 + 1e-9)), examples=EXAMPLES, checks=["vjp_finite_difference"])
+    assert Verdict.FAIL is report.verdict, str(report)
+
+
+@pytest.mark.parametrize(("op", "position"), [*_every_input()])
+def test_an_error_in_the_twelfth_digit_is_seen_by_an_exact_oracle(op: Op, position: int) -> None:
+    """The complex step, or torch."""
+    pytest.importorskip("torch")
+    wrong = _mutated(op, position, scaled(1 + 1e-12))
+    report = verify(wrong, examples=EXAMPLES, checks=["vjp_complex_step", "vjp_torch"])
+    assert Verdict.FAIL is report.verdict, str(report)
