@@ -7,12 +7,13 @@ import pytest
 
 from gradspec import Op, Verdict, nonzero, real, verify
 from tests.power.right import RIGHT
+from tests.power.swallowed import SWALLOWED
 
 SEEDS = 3  # a sample: the long run is an environment of its own
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-@pytest.mark.parametrize("op", RIGHT, ids=lambda op: op.name)
+@pytest.mark.parametrize("op", [*RIGHT, *SWALLOWED], ids=lambda op: op.name)
 def test_a_correct_op_is_not_accused(op: Op, seed: int) -> None:
     """No FAIL on a correct op: where gradspec cannot see, it says so."""
     report = verify(op, seed=seed)
