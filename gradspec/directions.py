@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,6 +27,7 @@ class Directions:
         moves: (p, n) the directions, scaled so that t from -1/4 to 1/4 stays inside the domain.
         both: (p,) whether t may be negative.
         images: (p, n') the same directions as the op sees them: after the inputs' transforms.
+        blur: (p, n') how far the images are known: I + tiny a @ a.T has lost most of tiny.
     """
 
     inputs: tuple[str, ...]
@@ -34,6 +35,7 @@ class Directions:
     moves: np.ndarray
     both: np.ndarray
     images: np.ndarray
+    blur: np.ndarray
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -46,7 +48,12 @@ class Directions:
             moves=self.moves[which],
             both=self.both[which],
             images=self.images[which],
+            blur=self.blur[which],
         )
+
+    def times(self, factor: float) -> Directions:
+        """The same directions, so much longer."""
+        return replace(self, moves=self.moves * factor, images=self.images * factor, blur=self.blur * factor)
 
     @property
     def scale(self) -> np.ndarray:
@@ -153,14 +160,14 @@ def _owners(trial: Trial) -> list[str]:
 def _directions(
     trial: Trial, inputs: tuple[str, ...], entries: np.ndarray, moves: np.ndarray, both: np.ndarray
 ) -> Directions:
-    images = moves
+    images, blur = moves, np.zeros_like(moves)
     if any(domain.transform is not None for domain in trial.op.inputs.values()):
-        images = _through_transforms(trial, moves, both)
-    return Directions(inputs, np.asarray(entries, dtype=int), moves, both, images)
+        images, blur = _through_transforms(trial, moves, both)
+    return Directions(inputs, np.asarray(entries, dtype=int), moves, both, images, blur)
 
 
-def _through_transforms(trial: Trial, moves: np.ndarray, both: np.ndarray) -> np.ndarray:
-    """Push the directions through the inputs' transforms, by finite differences of the transforms."""
+def _through_transforms(trial: Trial, moves: np.ndarray, both: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Push the directions through the inputs' transforms, by finite differences of the transforms; and their errors."""
 
     def seen(point: np.ndarray) -> np.ndarray:
         arrays = trial.transformed(trial.unflattened(point), "float64")
@@ -168,4 +175,5 @@ def _through_transforms(trial: Trial, moves: np.ndarray, both: np.ndarray) -> np
         return np.concatenate([x.reshape(-1) for x, d in zip(arrays, domains, strict=True) if d.differentiable])
 
     width = seen(trial.point).size
-    return finite_difference(seen, trial.point, moves, both, np.zeros(width)).value
+    estimate = finite_difference(seen, trial.point, moves, both, np.zeros(width))
+    return estimate.value, estimate.error

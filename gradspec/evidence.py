@@ -99,7 +99,7 @@ class Evidence(Rounding):
         """
         wrong = np.flatnonzero(judgement.wrong)
         again = directions.chosen([*wrong])
-        again = replace(again, moves=again.moves * SECOND_STEP, images=again.images * SECOND_STEP)
+        again = again.times(SECOND_STEP)
         confirmed = judgement.wrong.copy()
         confirmed[wrong] = self.judge(cotangent, self.along_each(again), second_look=False).wrong
         doubtful = judgement.wrong & ~confirmed

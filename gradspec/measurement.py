@@ -83,6 +83,7 @@ class Measurement:
             (directions.moves, finer.moves),
             (directions.both, finer.both),
             (directions.images, finer.images),
+            (directions.blur, finer.blur),
             (estimate.value, second.value),
             (estimate.error, second.error),
             (estimate.width, second.width),
@@ -206,6 +207,7 @@ def _joined(parts: list[tuple[Directions, Estimate]]) -> tuple[Directions, Estim
             moves=np.concatenate([d.moves for d in directions]),
             both=np.concatenate([d.both for d in directions]),
             images=np.concatenate([d.images for d in directions]),
+            blur=np.concatenate([d.blur for d in directions]),
         ),
         Estimate(
             value=np.concatenate([e.value for e in estimates]),

@@ -24,17 +24,30 @@ class Rounding(Measurement):
         trial = self.trial
         size = np.abs(trial.v)
         products = np.abs(np.where(directions.images != 0, directions.images * cotangent, 0.0)).sum(axis=1)
-        terms = products + self.value_terms(directions)
+        terms = products + self.value_terms(directions) + self._seen_terms(cotangent, directions)
         usual = self._usual_terms(directions, size)
         spread = terms + self._row_terms(directions, size) + SATURATED * usual
         floor = ROUNDING * (EPS[trial.case.dtype] * spread + float(np.finfo(trial.case.dtype).tiny) * size.sum())
-        return terms, floor, usual
+        blurred = np.where(cotangent != 0, directions.blur * np.abs(cotangent), 0.0).sum(axis=1)
+        return terms, floor + blurred, usual
 
     def value_terms(self, directions: Directions) -> np.ndarray:
         """(p,) Σ |v_j y_j|, as far as the direction moves the entries."""
         trial = self.trial
         relative = np.abs(directions.moves) / np.maximum(np.abs(trial.point), 1.0)
         return np.asarray(float(np.abs(trial.v) @ np.abs(trial.y64)) * relative.max(axis=1, initial=0.0))
+
+    def _seen_terms(self, cotangent: np.ndarray, directions: Directions) -> np.ndarray:
+        """(p,) Σ |x_bar| max |x| of each transformed input: I + tiny a @ a.T is rounded as I is, in short moves too."""
+        trial, start = self.trial, 0
+        names, terms = np.array(directions.inputs), np.zeros(len(directions))
+        for (name, domain), x in zip(trial.op.inputs.items(), trial.inputs, strict=True):
+            if domain.differentiable:
+                if domain.transform is not None:
+                    largest = float(np.abs(x).max(initial=0.0))
+                    terms[names == name] = largest * np.abs(cotangent[start : start + x.size]).sum()
+                start += x.size
+        return terms
 
     def _row_terms(self, directions: Directions, size: np.ndarray) -> np.ndarray:
         """No entry is known better than its row and its column of the Jacobian: their largest terms."""

@@ -158,12 +158,13 @@ def _along_direction(
     mine = np.flatnonzero(wrong & (np.array(directions.inputs) == name))
     p = mine[np.argmax(judgement.discrepancy[mine])]
     moved = int((directions.moves[p] != 0).sum())
+    what = f"{moved} entries together" if moved > 1 else "one entry before its transform"
     return Mismatch(
         headline=headline,
         kind=f"wrong {name}",
         input=name,
         lines=(
-            f"along a direction that moves {moved} entries together, ⟨{name}_bar, d⟩ = "
+            f"along a direction that moves {what}, ⟨{name}_bar, d⟩ = "
             f"{number(judgement.claim[p], judgement.want[p])}, but should be "
             f"{number(judgement.want[p], judgement.claim[p])} ± {judgement.bar[p]:.0e}     ({oracle})",
         ),

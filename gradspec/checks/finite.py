@@ -17,6 +17,7 @@ def finite(trial: Trial, evidence: Evidence) -> Iterator[Mismatch]:
     if all(x_bar is None or np.isfinite(x_bar).all() for x_bar in trial.x_bar):
         return
     judgement = evidence.of_rule
+    yield from _through_a_transform(trial, evidence)
     for p in np.flatnonzero(judgement.wrong & ~np.isfinite(judgement.claim)):
         name, position = evidence.directions.inputs[p], int(evidence.directions.entries[p])
         if position < 0:
@@ -34,6 +35,28 @@ def finite(trial: Trial, evidence: Evidence) -> Iterator[Mismatch]:
             ),
         )
     yield from _not_a_number(trial)
+
+
+def _through_a_transform(trial: Trial, evidence: Evidence) -> Iterator[Mismatch]:
+    """A cotangent that is not finite though every drawn entry has a derivative: at I + a @ a.T, a = 0."""
+    judgement = evidence.of_rule
+    for (name, domain), x_bar in zip(trial.op.inputs.items(), trial.x_bar, strict=True):
+        if domain.transform is None or x_bar is None or np.isfinite(x_bar).all():
+            continue
+        mine = [p for p, owner in enumerate(evidence.directions.inputs) if owner == name]
+        entries = evidence.directions.entries[mine]
+        where = trial.slices[name]
+        if (
+            len(set(entries[entries >= 0])) == where.stop - where.start
+            and (judgement.judged & (judgement.width == 0))[mine].all()
+        ):
+            place = tuple(map(int, np.argwhere(~np.isfinite(x_bar))[0]))
+            yield Mismatch(
+                headline=f"vjp is not finite for input {name!r} where the derivative is",
+                kind="not finite",
+                input=name,
+                lines=(f"{entry(name, place)} = {number(float(x_bar[place]))}, but the derivative exists",),
+            )
 
 
 def _not_a_number(trial: Trial) -> Iterator[Mismatch]:

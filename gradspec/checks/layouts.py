@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from gradspec.evidence import Evidence
 from gradspec.rounding import NOISE, ROUNDING
 from gradspec.trial import EPS, Trial
 
-EXPANDED = 2  # comparisons with arrays of stride 0: y_bar, and the inputs
+EXPANDED = 4  # comparisons with arrays of stride 0: y_bar, also along one axis only, and the inputs
 Layout = Callable[[np.ndarray], np.ndarray]
 
 
@@ -51,6 +52,11 @@ def _with_stride_0(trial: Trial, evidence: Evidence) -> Iterator[Mismatch]:
     """Expanded arrays hold one number: they are compared with contiguous arrays full of it."""
     bars = [None if bar is None else np.full_like(bar, 1.5) for bar in trial.y_bar]
     yield from _expanded_difference(trial, evidence, trial.copies(), bars, (None, _expanded))
+    for axis in (0, -1):  # what the vjp of a sum over one axis hands on
+        if any(bar is not None and bar.ndim > 1 and bar.shape[axis] > 1 for bar in trial.y_bar):
+            layout = partial(_repeated, axis=axis)
+            same = [None if bar is None else np.array(layout(bar)) for bar in trial.cotangent_copies()]
+            yield from _expanded_difference(trial, evidence, trial.copies(), same, (None, layout))
     inputs = [np.full_like(x, x.flat[0]) if x.size else x for x in trial.copies()]
     if all(domain.transform is None for domain in trial.op.inputs.values()):
         yield from _expanded_difference(trial, evidence, inputs, trial.cotangent_copies(), (_expanded, None))
@@ -197,6 +203,11 @@ def _with_gaps(x: np.ndarray) -> np.ndarray:
 def _expanded(x: np.ndarray) -> np.ndarray:
     """One number with strides of 0; *x* is full of it."""
     return np.broadcast_to(np.asarray(x.flat[0] if x.size else 0, dtype=x.dtype), x.shape)
+
+
+def _repeated(x: np.ndarray, axis: int) -> np.ndarray:
+    """The first slice along *axis* with a stride of 0 there, where there are two axes or more."""
+    return np.broadcast_to(x.take([0], axis), x.shape) if x.ndim > 1 and x.shape[axis] > 1 else x
 
 
 def _padded_rows(x: np.ndarray) -> np.ndarray:

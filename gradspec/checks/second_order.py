@@ -8,7 +8,6 @@ not be differentiable (a detached factor, a residual saved as a number), and fin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -132,7 +131,8 @@ def _along_inputs(
             + _sizes(trial, evidence, directions, w)
             + np.abs(w) @ np.abs(slopes).T
         )
-        bar = error + SLACK * terms
+        blurred = np.where(by_x != 0, directions.blur * np.abs(by_x), 0.0).sum(axis=1)
+        bar = error + blurred + SLACK * terms
         conclusive = (bar <= CONCLUSIVE["float64"] * terms) & (error <= SHARP_ENOUGH * terms)
         wrong = conclusive & ~(np.abs(claim - want) <= bar)
     if wrong.any():
@@ -187,7 +187,7 @@ def _own_rounding(trial: Trial, directions: Directions, w: np.ndarray, by_x: np.
 
 def _confirmed(trial: Trial, directions: Directions, w: np.ndarray, claim: np.ndarray, bar: np.ndarray) -> np.ndarray:
     """(p,) whether steps of another length see the same difference."""
-    other = replace(directions, moves=directions.moves * SECOND_STEP, images=directions.images * SECOND_STEP)
+    other = directions.times(SECOND_STEP)
     slopes, errors, smooth = _slopes(trial, other)
     with np.errstate(all="ignore"):
         want, error = _contracted(w, slopes / SECOND_STEP, errors / SECOND_STEP)

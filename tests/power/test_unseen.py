@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -65,3 +66,64 @@ def test_zeros_in_all_inputs_come_early() -> None:
 
     op = Op(name="hypot", forward=forward, vjp=vjp, inputs={"a": real("n"), "b": real("n")})
     assert verify(op, examples=40).verdict is Verdict.FAIL
+
+
+def _trusting_the_last_axis(saved: Any, y_bar: np.ndarray) -> tuple[np.ndarray]:
+    """Read what is expanded along one axis only as if its strides were those of a dense array."""
+    if 0 in y_bar.strides and any(y_bar.strides):
+        flat = np.resize(np.unique(y_bar), y_bar.size)
+        y_bar = flat.reshape(y_bar.shape)
+    return (y_bar * np.cos(saved),)
+
+
+def test_expanded_along_one_axis() -> None:
+    """What the vjp of a sum over one axis hands on: the other axis has a stride."""
+    op = Op(
+        name="sin",
+        forward=lambda x: (np.sin(x), x),
+        vjp=_trusting_the_last_axis,
+        inputs={"x": real("n d")},
+        sizes={"n": (2, 3), "d": (2, 3)},
+    )
+    result = verify(op, examples=20, checks=["vjp_layouts"]).checks[0]
+    assert result.verdict is Verdict.FAIL
+    assert "of stride 0" in result.message
+
+
+def _log_of_matrix(a: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    values, vectors = np.linalg.eigh((a + a.T) / 2)
+    return ((vectors * np.log(values)) @ vectors.T).astype(a.dtype), (values, vectors)
+
+
+def _log_of_matrix_vjp(saved: Any, y_bar: np.ndarray, *, careful: bool) -> tuple[np.ndarray]:
+    values, vectors = saved
+    rows, columns = values[:, None], values[None]
+    t = (rows - columns) / columns
+    if careful:
+        series = (1 - t / 2 + t * t / 3 - t**3 / 4 + t**4 / 5) / columns
+        slopes = np.where(np.abs(t) < 1e-3, series, np.log(rows / columns) / np.where(t == 0, 1, rows - columns))
+    else:
+        slopes = (np.log(rows) - np.log(columns)) / (rows - columns)
+        np.fill_diagonal(slopes, 1 / values)
+    inner = vectors.T @ ((y_bar + y_bar.T) / 2) @ vectors
+    return ((vectors @ (slopes * inner) @ vectors.T).astype(y_bar.dtype),)
+
+
+@pytest.mark.parametrize(("careful", "verdict"), [(True, Verdict.PASS), (False, Verdict.FAIL)])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_matrix_that_a_transform_makes_the_identity(careful: bool, verdict: Verdict, seed: int) -> None:
+    """At a = 0 the transform's own slope is 0, which hides a NaN; close to it, I + tiny has lost the tiny."""
+    op = Op(
+        name="log_of_matrix",
+        forward=_log_of_matrix,
+        vjp=partial(_log_of_matrix_vjp, careful=careful),
+        inputs={"a": real("n n", lo=-1e3, hi=1e3, transform=_near_identity)},
+        sizes={"n": (1, 3)},
+        dtypes=("float64",),
+    )
+    assert verify(op, seed=seed).verdict is verdict
+
+
+def _near_identity(a: np.ndarray) -> np.ndarray:
+    a = a / 4
+    return np.asarray(a @ a.T + np.eye(len(a), dtype=a.dtype))
