@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from gradspec.directions import Directions, single_entries
+from gradspec.measurement import complex_slopes
 from gradspec.oracles.estimate import Estimate
 from gradspec.rounding import ROUNDING, Rounding
 from gradspec.trial import EPS
@@ -21,6 +22,7 @@ ORACLE = 10.0  # how many of its claimed errors an oracle may be off: calibrated
 CONCLUSIVE = {"float64": 1e-6, "float32": 1e-3}  # a bar above this share of the terms says nothing
 SHARP_ENOUGH = 1e-3  # an oracle's error above this share of its own answer says nothing
 SECOND_STEP = 0.739085  # of the first: far from every ratio of small numbers
+DISPUTED = 1e-2  # of a difference: what the complex step explains but for this much of it is left open
 NEARBY = 16  # points around a tie at which the derivative is sampled
 
 
@@ -89,7 +91,24 @@ class Evidence(Rounding):
             judgement = self._at_ties(judgement, directions)
         if judgement.wrong.any() and second_look:
             judgement = self._confirmed(judgement, cotangent, directions)
+            judgement = self._undisputed(judgement, directions)
         return judgement
+
+    def _undisputed(self, judgement: Judgement, directions: Directions) -> Judgement:
+        """Leave open what the complex step, which takes no differences, sees as the rule does.
+
+        A sum such as 1 + exp(-31) moves in jumps of an ulp, and between two jumps its slope is sharply 0.
+        """
+        wrong = np.flatnonzero(judgement.wrong)
+        slopes = complex_slopes(self.trial, directions.moves[wrong]) if wrong.size else None
+        if slopes is None:
+            return judgement
+        with np.errstate(all="ignore"):
+            theirs = np.where(self.trial.v != 0, slopes * self.trial.v, 0.0).sum(axis=1)
+            claim, want = judgement.claim[wrong], judgement.want[wrong]
+            disputed = wrong[np.abs(claim - theirs) <= DISPUTED * np.abs(claim - want)]
+        open_now = np.isin(np.arange(len(judgement.wrong)), disputed)
+        return replace(judgement, wrong=judgement.wrong & ~open_now, conclusive=judgement.conclusive & ~open_now)
 
     def _confirmed(self, judgement: Judgement, cotangent: np.ndarray, directions: Directions) -> Judgement:
         """Keep only failures that steps of another length see, too.

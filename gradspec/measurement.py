@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cached_property
 
 import numpy as np
@@ -17,14 +18,16 @@ from gradspec.directions import (
     tied_entries,
     together,
 )
+from gradspec.oracles.complex_step import complex_step
 from gradspec.oracles.estimate import Estimate
-from gradspec.oracles.finite_difference import finite_difference
+from gradspec.oracles.finite_difference import STEPS, finite_difference
 from gradspec.trial import EPS, Trial
 from gradspec.values import Interval
 
 SHARP = 1e-8  # relative error below which an estimate needs no second try
 CHAOS = 2.0**-10  # of an output; a change of this size by one ulp that does not grow with the ulps is no derivative
 APART = 10.0  # two estimates further apart than this many of their errors contradict each other
+GOLDEN = (5**0.5 - 1) / 2  # multiples of it, modulo 1, are spread evenly
 JUMP = 2.0**10  # ulps; a larger answer to one ulp is no rounding: a branch, or a cliff
 
 
@@ -63,7 +66,10 @@ class Measurement:
         kinked = estimate.width > 0
         blurred = (kinked | (estimate.error > SHARP * np.abs(estimate.value))).any(axis=1)
         small, large = (x > 0) & (x < SMALL), (x > LARGE) & (x < 1 / SHARP)
-        again = np.flatnonzero(blurred & (small | large))
+        coarse = (
+            ~directions.both & (x > 0) & (x < STEPS[-1])
+        )  # from an edge, over what is between it and the first step
+        again = np.flatnonzero((blurred & (small | large)) | coarse)
         if not again.size:
             return directions, estimate
         finer, second = self.along_each(single_entries(self.trial, positions[again], np.minimum(x[again], 1.0)))
@@ -78,6 +84,7 @@ class Measurement:
         beyond = ~(second.width > 0) & np.isfinite(second.error)
         better |= kinked[again].any(axis=1) & beyond.all(axis=1)
         better &= ~small[again] | ~self._absorbed(directions.scale[again], estimate, again, finer.scale, second)
+        better |= coarse[again] & np.isfinite(second.error).all(axis=1)
         chosen = again[better]
         for ours, theirs in (
             (directions.moves, finer.moves),
@@ -111,7 +118,9 @@ class Measurement:
     def along_each(self, directions: Directions) -> tuple[Directions, Estimate]:
         """Finite differences along each of the directions."""
         trial = self.trial
-        noise = self.forward_noise if trial.case.dtype == "float64" else np.zeros(trial.v.size)
+        noise = np.zeros(trial.v.size)
+        if trial.case.dtype == "float64":
+            noise = self.forward_noise + EPS["float64"] * self.saturated
         return directions, finite_difference(trial.outputs, trial.point, directions.moves, directions.both, noise)
 
     @property
@@ -123,6 +132,11 @@ class Measurement:
     def estimate(self) -> Estimate:
         """Finite differences (p, m) along them."""
         return self._measured[1]
+
+    @property
+    def saturated(self) -> np.ndarray:
+        """(m,) the numbers that a small output may be a difference of: its size elsewhere, up to max |x| or 1."""
+        return np.asarray(np.minimum(self.elsewhere[0], np.abs(self.trial.point).max(initial=1.0)))
 
     @cached_property
     def forward_noise(self) -> np.ndarray:
@@ -151,7 +165,7 @@ class Measurement:
 
     @cached_property
     def elsewhere(self) -> tuple[np.ndarray, np.ndarray]:
-        """Largest |y| (m,) and |x_bar| per input (n') at the same inputs with signs flipped and entries reversed.
+        """Largest |y| (m,) and |x_bar| (n') at the same inputs with signs flipped, entries reversed, closer to 0.
 
         Where an op is saturated, its small values are differences of numbers of this size: log-softmax of
         well separated entries, for one. A correct formula may lose what is small against them. The values at
@@ -159,7 +173,7 @@ class Measurement:
         """
         trial = self.trial
         values, slopes = np.abs(trial.y64), np.zeros(0)
-        for change in (np.negative, _reversed):
+        for change in (np.negative, _reversed, _closer):
             drawn = [change(u) if u.dtype.kind == "f" else u for u in trial.drawn64]
             if not all(map(_is_inside, drawn, trial.domains)):
                 continue  # moved to where it is defined it would not be of this magnitude any more
@@ -180,12 +194,24 @@ class Measurement:
         return np.where(np.isfinite(y), y, 0.0), np.where(np.isfinite(x_bar), x_bar, 0.0)
 
 
+def complex_slopes(trial: Trial, moves: np.ndarray) -> np.ndarray | None:
+    """Derivatives (p, m) along *moves* by the complex step; None where forward is not analytic, or takes no complex."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("error", np.exceptions.ComplexWarning)  # a forward that drops the imaginary part
+        return complex_step(trial.complex_outputs, trial.point, moves)
+
+
+def _closer(u: np.ndarray) -> np.ndarray:
+    return u / 8
+
+
 def _ordinary(u: np.ndarray, domain: Interval) -> np.ndarray:
-    """Evenly spread ordinary values in place of *u*."""
+    """Spread ordinary values in place of *u*, none in the middle of the domain, where ops have their zeros."""
     if u.dtype.kind != "f":
         return u
     low, high = domain.typical
-    return domain.repaired(np.linspace(low, high, u.size + 2)[1:-1].reshape(u.shape))
+    places = np.arange(1, u.size + 1) * GOLDEN % 1.0
+    return domain.repaired((low + (high - low) * places).reshape(u.shape))
 
 
 def _is_inside(u: np.ndarray, domain: Interval) -> bool:

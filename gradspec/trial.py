@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -56,7 +56,13 @@ class Trial(Caller):
     @cached_property
     def is_inside(self) -> bool:
         """Whether forward is finite here: elsewhere nothing is judged."""
-        return all(bool(np.isfinite(y).all()) for y in self.ys)
+        try:
+            return all(bool(np.isfinite(y).all()) for y in self.ys)
+        except CallFailedError:
+            transformed = any(domain.transform is not None for domain in self.op.inputs.values())
+            if self.case.dtype == "float32" and transformed and np.isfinite(self.y64).all():
+                return False  # I + a @ a.T is positive definite, but not always in float32: no fault of forward's
+            raise
 
     @cached_property
     def y_bar(self) -> tuple[np.ndarray | None, ...]:
@@ -175,7 +181,9 @@ class Trial(Caller):
             None if bar is None else bar * (1.0 + relative * rng.choice((-1.0, 1.0), size=bar.shape))
             for bar in self.y_bar64
         ]
-        return self.pulled_back(drawn, y_bar)
+        return self.pulled_back(
+            drawn, y_bar, lambda x: x * (1.0 + relative * _signs_by_value(x.reshape(-1), rng).reshape(x.shape))
+        )
 
     def aside(self, turn: int) -> Arrays:
         """The drawn values in float64, moved by that turn's ulps of :data:`JITTERS`."""
@@ -198,11 +206,26 @@ class Trial(Caller):
         return self.pulled_back(self.drawn64, self.y_bar64)
 
     def pulled_back(
-        self, drawn: Sequence[np.ndarray], y_bar: Sequence[np.ndarray | None]
+        self,
+        drawn: Sequence[np.ndarray],
+        y_bar: Sequence[np.ndarray | None],
+        shaken: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Outputs and cotangents as flat vectors; NaN where a call fails."""
+        """Outputs and cotangents as flat vectors; NaN where a call fails.
+
+        Args:
+            drawn: The inputs before their transforms.
+            y_bar: The cotangents.
+            shaken: Applied to what a transform makes: it is rounded, too.
+        """
         try:
-            ys, saved = self.forward(self.transformed(drawn, "float64"))
+            seen = self.transformed(drawn, "float64")
+            if shaken is not None:
+                domains = self.op.inputs.values()
+                seen = tuple(
+                    x if d.transform is None or d.integer else shaken(x) for x, d in zip(seen, domains, strict=True)
+                )
+            ys, saved = self.forward(seen)
             y = _flat([y for y in ys if np.asarray(y).dtype.kind == "f"])
             given = [None if bar is None else bar.copy() for bar in y_bar]
             return y, self.flat_cotangents(self.checked(self.vjp(saved, given)))

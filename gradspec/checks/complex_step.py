@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +11,7 @@ from gradspec.checks.comparison import MAX_NAMED, corrected, outcomes, wrong_cot
 from gradspec.checks.outcome import Mismatch, Outcome
 from gradspec.directions import single_entries
 from gradspec.evidence import ORACLE, Evidence
-from gradspec.oracles.complex_step import complex_step
+from gradspec.measurement import complex_slopes
 from gradspec.rounding import ROUNDING
 from gradspec.trial import EPS, Trial
 
@@ -23,7 +22,7 @@ def vjp_complex_step(trial: Trial, evidence: Evidence) -> list[Outcome]:
         cotangent = trial.flat_cotangents(trial.x_bar)
     except CallFailedError:
         return []  # the contract check says what is wrong
-    found = _along(trial, evidence.directions.moves) if trial.point.size else None
+    found = complex_slopes(trial, evidence.directions.moves) if trial.point.size else None
     if found is None or not _is_confirmed(trial, evidence, found):
         return []
     directions, by_difference = evidence.directions, evidence.of_rule
@@ -50,14 +49,8 @@ def by_complex_step(trial: Trial, name: str) -> np.ndarray | None:
     if where.stop - where.start > MAX_NAMED:
         return None
     moves = single_entries(trial, np.arange(where.start, where.stop)).moves
-    found = _along(trial, moves)
+    found = complex_slopes(trial, moves)
     return None if found is None else np.asarray((found @ trial.v) / moves[:, where].diagonal())
-
-
-def _along(trial: Trial, moves: np.ndarray) -> np.ndarray | None:
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("error", np.exceptions.ComplexWarning)  # a forward that drops the imaginary part
-        return complex_step(trial.complex_outputs, trial.point, moves)
 
 
 def _is_confirmed(trial: Trial, evidence: Evidence, found: np.ndarray) -> bool:

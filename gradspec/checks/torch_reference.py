@@ -56,8 +56,7 @@ def value_torch(trial: Trial, evidence: Evidence) -> list[Outcome]:
 def _value_terms(trial: Trial, evidence: Evidence) -> np.ndarray:
     """(m,) the terms that enter each output: |y|, Σ |∂y/∂x| |x| where known, and |y| elsewhere, up to |x|."""
     single = evidence.directions.entries >= 0
-    saturated = np.minimum(evidence.elsewhere[0], np.abs(trial.point).max(initial=0.0))
-    terms = np.abs(trial.y64) + saturated
+    terms = np.abs(trial.y64) + evidence.saturated
     if single.sum() < trial.point.size:
         return np.asarray(terms + terms.max(initial=0.0))
     directions, estimate = evidence.directions, evidence.estimate
@@ -74,7 +73,7 @@ def _values(trial: Trial, y: np.ndarray, want: np.ndarray, noise: np.ndarray, te
         difference = np.abs(y.astype(np.float64) - want)
         limit = CONCLUSIVE[dtype] * np.where(want == 0, 1.0, terms + tiny / EPS[dtype])
         judged = np.isfinite(want) & (NOISE * noise <= limit)  # no float32 forward gets sin(1e8) right
-        conclusive = judged & (bar <= limit)
+        conclusive = judged & ((bar <= limit) | (difference == 0))
         wrong = conclusive & ~(difference <= bar)
         relative = np.where(conclusive & (want != 0), bar / np.abs(want), np.inf)
         ratio = np.where(conclusive & (difference > 0), difference / bar, 0.0)
