@@ -165,7 +165,9 @@ class Evidence(Rounding):
         # Where an op is saturated, that its derivative is nothing against its usual size is all there is to know.
         limit = CONCLUSIVE[dtype] * np.fmax(np.fmax(terms, np.abs(want)), np.fmax(unit, usual))
         # A wild claim enlarges the terms; the oracle has to be sharp against what it says itself, too.
-        known &= error <= SHARP_ENOUGH * np.fmax(np.fmax(self.value_terms(directions), np.abs(want)), unit)
+        known &= error <= SHARP_ENOUGH * np.fmax(
+            np.fmax(self.value_terms(directions), np.abs(want)), np.fmax(unit, usual)
+        )
         conclusive = known & (bar <= limit)
         wrong = conclusive & ~(np.abs(claim - want) <= bar + width)
         if dtype == "float32" and wrong.any():

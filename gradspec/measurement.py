@@ -66,9 +66,7 @@ class Measurement:
         kinked = estimate.width > 0
         blurred = (kinked | (estimate.error > SHARP * np.abs(estimate.value))).any(axis=1)
         small, large = (x > 0) & (x < SMALL), (x > LARGE) & (x < 1 / SHARP)
-        coarse = (
-            ~directions.both & (x > 0) & (x < STEPS[-1])
-        )  # from an edge, over what is between it and the first step
+        coarse = ~directions.both & (x > 0) & (x < STEPS[3])  # away from an edge, over what bends next to it
         again = np.flatnonzero((blurred & (small | large)) | coarse)
         if not again.size:
             return directions, estimate
