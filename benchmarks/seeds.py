@@ -8,32 +8,19 @@ Resumable: seeds already in the record are not run again, as long as the code th
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import os
-import platform
 import sys
-import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import gradspec
+from benchmarks.record import ROOT, fingerprint, load, save
 from ops import OPS
 
-ROOT = Path(__file__).resolve().parent.parent
 RECORD = ROOT / "docs" / "records" / "seeds.json"
 CHUNK = 10  # seeds per task: what an interruption can lose
-JUDGING = (
-    "gradspec/checks/*.py",
-    "gradspec/oracles/*.py",
-    "ops/rules/*.py",
-    *(f"gradspec/{name}.py" for name in ("analytic", "caller", "directions", "domains", "engine", "evidence")),
-    *(f"gradspec/{name}.py" for name in ("layouts", "measurement", "rounding", "trial", "values")),
-)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)")
     parser.add_argument("--record", type=Path, default=RECORD, help="the record (default docs/records/seeds.json)")
     options = parser.parse_args(arguments)
-    record = _load(options.record)
+    record = load(options.record, {"code": fingerprint(), "ops": {}})
     tasks = [
         (op.name, start, min(start + CHUNK, options.seeds))
         for op in OPS
@@ -57,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             name, start, part = future.result()
             parts.setdefault(name, {})[start] = part
             _absorb(record, name, parts[name])
-            _save(record, options.record)
+            save(record, options.record)
             if part["fail"] or done % len(OPS) == 0 or done == len(tasks):
                 print(f"{done}/{len(tasks)}  {name} from seed {start}: {part['fail'] or 'no FAIL'}", flush=True)
     return _summary(record)
@@ -84,41 +71,6 @@ def _absorb(record: dict[str, Any], name: str, parts: dict[int, dict[str, Any]])
     while entry["seeds"] in parts:
         for key, value in parts.pop(entry["seeds"]).items():
             entry[key] = round(entry[key] + value, 3) if key == "seconds" else entry[key] + value
-
-
-def _load(path: Path) -> dict[str, Any]:
-    fresh = {"code": _fingerprint(), "ops": {}}
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return fresh
-    except ValueError as error:
-        sys.exit(f"{path}: not a record ({error}); move it away to start anew")
-    return record if record.get("code") == fresh["code"] else fresh
-
-
-def _save(record: dict[str, Any], path: Path) -> None:
-    record["date"] = time.strftime("%Y-%m-%d", time.gmtime())
-    record["environment"] = {
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "gradspec": gradspec.__version__,
-        "machine": platform.machine(),
-        "cores": os.cpu_count(),
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(path)
-
-
-def _fingerprint() -> str:
-    """A hash of everything that decides a verdict."""
-    digest = hashlib.sha256()
-    for pattern in JUDGING:
-        for path in sorted(ROOT.glob(pattern)):
-            digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def _summary(record: dict[str, Any]) -> int:

@@ -72,6 +72,20 @@ def _parser() -> argparse.ArgumentParser:
     _add_draws(explain)
     explain.set_defaults(run=_explain)
 
+    mutate = commands.add_parser("mutate", help="break rules on purpose and see whether the checks notice")
+    mutate.add_argument(
+        "targets", nargs="*", metavar="OP | MODULE:ATTR | FILE.py", help="whose rule to break; every op by default"
+    )
+    _add_ops(mutate)
+    _add_draws(mutate)
+    only = mutate.add_mutually_exclusive_group()
+    only.add_argument("--only-wrapped", action="store_true", help="mistakes made around the rule, not in its source")
+    only.add_argument("--only-source", action="store_true", help="mistakes made in the rule's source")
+    mutate.add_argument("--list", action="store_true", help="name the mutants and try none")
+    mutate.add_argument("--accept", type=Path, metavar="FILE.toml", help='"op: mutant" = "why it may survive"')
+    mutate.add_argument("--json", type=Path, metavar="FILE", help="write what became of each as JSON")
+    mutate.set_defaults(run=_mutate)
+
     replay = commands.add_parser("replay", help="run a saved counterexample again")
     replay.add_argument("file", type=Path, metavar="FILE.npz", help="as the last line of a failure text names it")
     replay.add_argument("--target", metavar="MODULE:ATTR | FILE.py", help="where the op is, if it has moved")
@@ -162,6 +176,12 @@ def _explain(options: argparse.Namespace) -> int:
     print("\n\n".join(explanation(op, report) for op, report in zip(ops, reports, strict=True)))
     verdicts = {report.verdict for report in reports}
     return EXIT[next(v for v in (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS) if v in verdicts)]
+
+
+def _mutate(options: argparse.Namespace) -> int:
+    from gradspec.mutate import mutate
+
+    return mutate(options)
 
 
 def _show(report: Report, *, quiet: bool) -> None:

@@ -224,8 +224,10 @@ def _float32(space: Space) -> Iterator[Recipe]:
 
 
 def _broadcasting(space: Space) -> Iterator[Recipe]:
-    lead = space.leads[min(1, len(space.leads) - 1)]
-    yield from (_ordinary(space, space.default, lead=lead, pattern=pattern) for pattern in space.patterns)
+    lead, longest = max(space.leads, key=math.prod), max(space.leads, key=len)
+    mixed = (any(cut.is_mixed for cut in pattern) for pattern in space.patterns)
+    for pattern, is_mixed in zip(space.patterns, mixed, strict=True):
+        yield _ordinary(space, space.default, lead=longest if is_mixed else lead, pattern=pattern)
 
 
 def _param_pairs(space: Space) -> Iterator[Recipe]:

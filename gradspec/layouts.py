@@ -17,6 +17,7 @@ MAX_SIZES = 4096  # more assignments of sizes than this are sampled, evenly and 
 MAX_PARAMS = 512  # more combinations of params than this are sampled, too
 MAX_COMBINATIONS = 1 << 16  # of both; a long list of params leaves fewer for each assignment of sizes
 LEADS: tuple[tuple[int, ...], ...] = ((), (2,), (3, 2), (1,), (0,), (2, 1, 2))
+MAX_LEAD = max(map(len, LEADS))
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,11 @@ class Pattern:
 
     missing: int = 0
     ones: tuple[int, ...] = ()
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether axes are missing and others have size 1."""
+        return bool(self.missing and self.ones)
 
     def apply(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The input's shape, given its full shape."""
@@ -240,6 +246,9 @@ def _patterns(op: Op, max_lead: int) -> list[tuple[Pattern, ...]]:
             cuts = [Pattern(ones=(axis,)) for axis in range(rank)]
             cuts += [Pattern(missing=count) for count in range(1, rank + 1)]
             cuts += [Pattern(ones=tuple(range(rank)))] if rank > 1 else []
+            # An axis of size 1 behind one that is missing: their positions are not those in the full shape.
+            last = len(domain.dims.axes) + (MAX_LEAD if domain.dims.leading else 0) - 1
+            cuts += [Pattern(missing=1, ones=(last,))] if last > 0 else []
         per_input.append(cuts)
     full = tuple(FULL for _ in per_input)
     patterns = [full]

@@ -9,10 +9,7 @@ Resumable: results in the record are kept as long as gradspec and the collection
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import os
-import platform
 import sys
 import time
 from collections.abc import Sequence
@@ -20,13 +17,10 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-import gradspec
+from benchmarks.record import ROOT, fingerprint, load, save
 from tests.known_bugs.collection import BUGS
 from tests.known_bugs.judge import judge
 
-ROOT = Path(__file__).resolve().parents[2]
 RECORD = ROOT / "docs" / "records" / "known_bugs.json"
 JUDGING = ("gradspec/*.py", "gradspec/checks/*.py", "gradspec/oracles/*.py", "tests/known_bugs/*.py")
 ASIDE = (
@@ -48,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)")
     parser.add_argument("--record", type=Path, default=RECORD, help="the record (default docs/records/known_bugs.json)")
     options = parser.parse_args(arguments)
-    record = _load(options.record)
+    record = load(options.record, {"code": fingerprint(JUDGING, ASIDE), "wrong": {}, "right": {}})
+    record["seeds"] = options.seeds
     tasks = [
         (kind, name, seed)
         for seed in range(options.seeds)
@@ -63,10 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             kind, name, seed, result = future.result()
             record[kind].setdefault(name, {})[str(seed)] = result
             if done % SAVE_EVERY == 0 or done == len(tasks):
-                _save(record, options.record, options.seeds)
+                save(record, options.record, indent=None)
                 print(f"{done}/{len(tasks)}", flush=True)
     record["classes"] = _classes(record, options.seeds)
-    _save(record, options.record, options.seeds)
+    save(record, options.record, indent=None)
     return _table(record, options.seeds)
 
 
@@ -126,44 +121,6 @@ def _table(record: dict[str, Any], seeds: int) -> int:
                 seed, result = next(iter(bad.items()))
                 print(f"  {kind} {name}: {len(bad)} not {good}; seed {seed}: {result[0]} {result[2]}")
     return 1 if clean["fail"] else 0
-
-
-def _load(path: Path) -> dict[str, Any]:
-    fresh: dict[str, Any] = {"code": _fingerprint(), "wrong": {}, "right": {}}
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return fresh
-    except ValueError as error:
-        sys.exit(f"{path}: not a record ({error}); move it away to start anew")
-    return record if record.get("code") == fresh["code"] else fresh
-
-
-def _save(record: dict[str, Any], path: Path, seeds: int) -> None:
-    record["date"] = time.strftime("%Y-%m-%d", time.gmtime())
-    record["seeds"] = seeds
-    record["environment"] = {
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "gradspec": gradspec.__version__,
-        "machine": platform.machine(),
-        "cores": os.cpu_count(),
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(record) + "\n", encoding="utf-8")
-    temporary.replace(path)
-
-
-def _fingerprint() -> str:
-    """A hash of everything that decides a verdict."""
-    digest = hashlib.sha256()
-    for pattern in JUDGING:
-        for path in sorted(ROOT.glob(pattern)):
-            name = path.relative_to(ROOT).as_posix()
-            if name not in ASIDE:
-                digest.update(name.encode() + path.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 if __name__ == "__main__":

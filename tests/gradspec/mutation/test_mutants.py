@@ -1,0 +1,160 @@
+"""Mutants: made in every place, told apart from the right rule, noticed, named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradspec import Op, real
+from gradspec.cli import main
+from gradspec.mutation import Fate, mutants, tried
+from gradspec.mutation.mutant import same
+from gradspec.mutation.source import source_mutants
+from gradspec.mutation.wrappers import wrappers
+from ops import OPS
+
+
+def _slope(x: Any) -> Any:
+    return 2.5 * x
+
+
+def _vjp(x: Any, y_bar: Any) -> tuple[Any]:
+    """A rule with a helper, a constant and a sum of two terms."""
+    if x.ndim > 9:
+        raise ValueError(f"never {x.ndim + 1}")
+    return (y_bar * _slope(x) + y_bar * 0.5,)
+
+
+BENT = Op(
+    name="bent",
+    forward=lambda x: (x.dtype.type(1.25) * x * x + x / 2, x),
+    vjp=lambda x, y_bar: tuple(x_bar.astype(x.dtype) for x_bar in _vjp(x, y_bar)),
+    inputs={"x": real("n")},
+)
+
+
+def test_every_place_of_the_rule_and_its_helpers() -> None:
+    """Operators, dropped operands and constants; neither docstrings nor the texts of errors."""
+    names = [mutant.name for mutant in source_mutants(BENT)]
+    assert "_slope: 2.5 * x → 2.5 / x" in names
+    assert "_slope: 2.5 → 2.525" in names
+    assert "_vjp: y_bar * _slope(x) + y_bar * 0.5 → y_bar * _slope(x)" in names
+    assert not [name for name in names if "never" in name or "+ 1" in name]
+    assert len(set(names)) == len(names)
+
+
+def test_the_rule_itself_stays_as_it_is() -> None:
+    """Mutants are other functions: the op's own rule and its module are not touched."""
+    x, y_bar = np.array([1.0, 2.0]), np.ones(2)
+    before = BENT.vjp(x, y_bar)[0]
+    answers = [mutant.op.vjp(x, y_bar)[0] for mutant in source_mutants(BENT) if "_slope: 2.5 → " in mutant.name]
+    np.testing.assert_allclose(answers[0] - before, 0.025 * x)
+    np.testing.assert_array_equal(BENT.vjp(x, y_bar)[0], before)
+
+
+def test_a_survivor_that_differs_is_told_from_one_that_does_not() -> None:
+    """x.ndim > 9 → x.ndim >= 9 is equivalent for vectors; a factor of 1.01 is not."""
+    by_name = {mutant.name: mutant for mutant in source_mutants(BENT)}
+    assert tried(by_name["_vjp: x.ndim > 9 → x.ndim >= 9"]).outcome == "no difference"
+    blind = by_name["_slope: 2.5 → 2.525"]
+    object.__setattr__(blind, "op", blind.op.replace(exceptions={"vjp_finite_difference": "a reason"}))
+    fate = tried(blind)
+    assert fate.outcome == "killed" or blind.seen.different > 0
+
+
+@pytest.mark.parametrize("name", ["x_bar: wrong sign", "x_bar: twice", "absolute value of y_bar", "writes into y_bar"])
+def test_killed_and_named(name: str) -> None:
+    """The failure text has the words that name the mistake."""
+    mutant = next(mutant for mutant in wrappers(BENT) if mutant.name == name)
+    fate = tried(mutant)
+    assert fate.outcome == "killed"
+    assert fate.is_named
+
+
+def test_every_op_of_the_registry_has_mutants() -> None:
+    """Around each rule, and in the source of nearly all of them."""
+    for op in OPS:
+        names = [mutant.name for mutant in mutants(op)]
+        assert len(set(names)) == len(names) >= 20, op.name
+    assert sum(len([*source_mutants(op)]) for op in OPS) > 200
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ((np.zeros(2),), (np.zeros(2),), True),
+        ((np.zeros(2),), (np.zeros(2, np.float32),), False),
+        ((np.zeros(2),), (np.zeros((2, 1)),), False),
+        ((np.array([np.nan]),), (np.array([np.nan]),), True),
+        ((np.array([1.0]),), (np.array([1 + 1e-15]),), True),
+        ((np.array([1.0]),), (np.array([1 + 1e-8]),), False),
+        ((None,), (np.zeros(1),), False),
+        ([np.zeros(1)], (np.zeros(1),), False),
+    ],
+)
+def test_the_same_answer(one: Any, other: Any, expected: bool) -> None:
+    """Type, shape, dtype, and numbers but for a few ulps."""
+    assert same(one, other) is expected
+
+
+FILE = """
+import numpy as np
+from gradspec import Op, real
+
+def vjp(saved, y_bar):
+    return (3 * y_bar,)
+
+thrice = Op(name="thrice", forward=lambda x: (3 * x, None), vjp=vjp, inputs={"x": real("n")})
+"""
+
+
+def test_the_command_writes_what_became_of_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All of them killed: exit code 0, one line of text, and JSON."""
+    (tmp_path / "mine.py").write_text(FILE)
+    out = tmp_path / "out.json"
+    assert main(["mutate", str(tmp_path / "mine.py"), "--only-source", "--json", str(out)]) == 0
+    assert capsys.readouterr().out == "thrice: 4 of 4 mutants killed\n"
+    rows = [Fate(**{key: value for key, value in row.items() if key != "op"}) for row in json.loads(out.read_text())]
+    assert rows[0].name == "vjp: 3 * y_bar → 3 / y_bar"
+
+
+def test_a_survivor_is_an_exit_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless a file gives the reason."""
+    (tmp_path / "mine.py").write_text(FILE)
+    monkeypatch.setattr("gradspec.mutate.tried", lambda mutant, **_: Fate(name=mutant.name, outcome="survived"))
+    command = ["mutate", str(tmp_path / "mine.py"), "--only-source"]
+    assert main(command) == 1
+    assert "SURVIVED: it answers otherwise" in capsys.readouterr().out
+    accept = tmp_path / "accept.toml"
+    names = [mutant.name for mutant in source_mutants(_thrice(tmp_path))]
+    accept.write_text("".join(f'"thrice: {name}" = "a reason"\n' for name in names))
+    assert main([*command, "--accept", str(accept)]) == 0
+    assert "accepted: a reason" in capsys.readouterr().out
+
+
+def _thrice(folder: Path) -> Op:
+    from gradspec.targets import collection
+
+    return collection(str(folder / "mine.py"))[0]
+
+
+@pytest.mark.parametrize("text", ["not toml", '"a: b" = ""', '"a: b" = 3'])
+def test_a_wrong_accept_file(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 2, the file and what is allowed."""
+    path = tmp_path / "accept.toml"
+    path.write_text(text)
+    assert main(["mutate", "normalize", "--accept", str(path)]) == 2
+    assert "accept.toml" in (said := capsys.readouterr().err)
+    assert "allowed" in said
+
+
+def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
+    """Names only; nothing is tried."""
+    assert main(["mutate", "normalize", "--list", "--only-wrapped"]) == 0
+    assert "normalize: x_bar: wrong sign" in capsys.readouterr().out.splitlines()
