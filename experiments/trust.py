@@ -33,6 +33,27 @@ class Detection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Broken:
+    """One op with its rule broken in every way.
+
+    Attributes:
+        name: The op.
+        mutants: How many broken versions.
+        killed: How many of them failed.
+        nameable: How many of those have a mistake that the diagnosis ought to name.
+        named: How many it named.
+        left: Those that did not fail: name, and why that is no hole ("" where it is one).
+    """
+
+    name: str
+    mutants: int
+    killed: int
+    nameable: int
+    named: int
+    left: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Trust:
     """The records, as far as they are there.
 
@@ -42,6 +63,7 @@ class Trust:
         unsure: How many were INCONCLUSIVE.
         seeds: Seeds per op.
         detections: One per class of the known bugs, then their sum.
+        broken: Ops with their rules broken on purpose, then their sum.
         functions: How many functions of torch were verified.
         passed: How many of them passed.
         torch: The version of torch.
@@ -53,6 +75,7 @@ class Trust:
     unsure: int = 0
     seeds: int = 0
     detections: Sequence[Detection] = ()
+    broken: Sequence[Broken] = ()
     functions: int = 0
     passed: int = 0
     torch: str = ""
@@ -77,6 +100,7 @@ def _trust(folder: Path) -> Trust:
         unsure=sum(len(op["inconclusive"]) for op in seeds),
         seeds=min((op["seeds"] for op in seeds), default=0),
         detections=_detections(_read(folder / "known_bugs.json").get("classes", {})),
+        broken=_broken(_read(folder / "mutants.json").get("ops", {})),
         functions=len(functions),
         passed=sum(row["verdict"] == "PASS" for row in functions),
         torch=str(torch.get("torch", "")),
@@ -86,6 +110,20 @@ def _trust(folder: Path) -> Trust:
             if row["verdict"] == "FAIL"
         ],
     )
+
+
+def _broken(ops: Mapping[str, Any]) -> list[Broken]:
+    fields = ("mutants", "killed", "nameable", "named")
+    rows = [
+        Broken(
+            name=name,
+            **{field: row[field] for field in fields},
+            left=[(survivor["mutant"], survivor["why"]) for survivor in row["not_killed"]],
+        )
+        for name, row in ops.items()
+    ]
+    total = {field: sum(getattr(row, field) for row in rows) for field in fields}
+    return [*rows, Broken(name="all", **total)] if rows else []
 
 
 def _detections(classes: Mapping[str, Any]) -> list[Detection]:

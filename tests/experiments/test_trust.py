@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from experiments.page import Page, render
-from experiments.trust import RECORDS, Detection, Trust, trust
+from experiments.trust import RECORDS, Broken, Detection, Trust, trust
 
 SEEDS = {
     "ops": {
@@ -31,10 +31,24 @@ TORCH = {
 }
 
 
+MUTANTS = {
+    "ops": {
+        "add": {
+            "mutants": 9,
+            "killed": 8,
+            "nameable": 5,
+            "named": 4,
+            "not_killed": [{"mutant": "1 → 2", "outcome": "no difference", "why": "there is one axis"}],
+        },
+        "exp": {"mutants": 4, "killed": 4, "nameable": 2, "named": 2, "not_killed": []},
+    }
+}
+
+
 @pytest.fixture
 def records(tmp_path: Path) -> Path:
-    """A folder with the three records."""
-    for name, record in (("seeds", SEEDS), ("known_bugs", BUGS), ("torch_functions", TORCH)):
+    """A folder with the records."""
+    for name, record in (("seeds", SEEDS), ("known_bugs", BUGS), ("torch_functions", TORCH), ("mutants", MUTANTS)):
         (tmp_path / f"{name}.json").write_text(json.dumps(record))
     return tmp_path
 
@@ -53,6 +67,11 @@ def test_the_figures_are_those_of_the_records(records: Path) -> None:
         Detection(name="dtype", bugs=1, caught=3, wrong=3, accused=1, right=3),
         Detection(name="all", bugs=3, caught=8, wrong=9, accused=2, right=9),
     ] == found.detections
+    assert [
+        Broken(name="add", mutants=9, killed=8, nameable=5, named=4, left=[("1 → 2", "there is one axis")]),
+        Broken(name="exp", mutants=4, killed=4, nameable=2, named=2, left=[]),
+        Broken(name="all", mutants=13, killed=12, nameable=7, named=6),
+    ] == found.broken
     assert (2, 1, "9.9") == (found.functions, found.passed, found.torch)
     assert [("bad", "it <drops> a term", "x = 1")] == found.findings
 
@@ -62,6 +81,9 @@ def test_the_page_shows_them(records: Path) -> None:
     html = page(trust(records))
     assert "30 runs on the ops above, 10 seeds each, gave 1 failures and 2 inconclusive verdicts" in html
     assert '<td class="amount">8 of 9</td><td class="amount">2 of 9</td>' in html
+    assert '<td class="amount">12 of 13</td><td class="amount">6 of 7</td>' in html
+    assert "add: 1 → 2" in html
+    assert "There is one axis" in html
     assert "1 of 2 functions pass" in html
     assert "It &lt;drops&gt; a term" in html
     assert 'href="#trust"' in html
@@ -78,9 +100,9 @@ def test_a_record_that_is_not_there_is_left_out(tmp_path: Path, content: str | N
 
 
 def test_the_records_of_this_repository_are_read() -> None:
-    """The page of the project shows all three."""
+    """The page of the project shows them."""
     found = trust(RECORDS)
-    assert found.runs >= 4600
+    assert found.runs >= 23 * found.seeds > 0
     assert found.detections
     assert found.functions >= 60
     assert all(text for _, text, _ in found.findings)
