@@ -9,6 +9,7 @@ import numpy as np
 
 EXPLAINED = 1e-3  # a guess must explain all but this share of the difference
 TELLING = 3  # entries of both that are not 0, for a guess to be worth anything
+NOTHING = "nothing is propagated to this input: every entry is 0"
 OF_A_FACTOR = ("the wrong sign", "a factor", "a constant that is")
 NAMED = {"2": 2.0, "1/2": 0.5, "3": 3.0, "1/3": 1 / 3, "4": 4.0, "1/4": 0.25, "ln 2": math.log(2), "π": math.pi}
 
@@ -24,6 +25,8 @@ def diagnose(got: np.ndarray, want: np.ndarray) -> str:
         The first guess that explains nearly all of the difference, or "".
     """
     known = np.isfinite(want)
+    if known.all() and not got.any() and np.count_nonzero(want) > 1:
+        return NOTHING
     if np.count_nonzero(got[known]) + np.count_nonzero(want[known]) < TELLING:
         return ""  # between two numbers there is always a factor
     if not known.all():
@@ -48,8 +51,6 @@ def _guesses(got: np.ndarray, want: np.ndarray) -> Iterator[str]:
         kind = "NaN" if np.isnan(got[~finite]).any() else "inf"
         yield f"an overflow or a division by zero: {int((~finite).sum())} of {got.size} entries are {kind}"
         return
-    if not got.any():
-        yield "nothing is propagated to this input: every entry is 0"
     guess = _scalar_guess(got, want)
     if guess:
         yield guess

@@ -71,3 +71,9 @@ def test_a_guess_must_explain_nearly_everything() -> None:
     got = 2 * WANT
     got[0, 0] += 0.1
     assert "a factor 2" != diagnose(got, WANT)
+
+
+def test_nothing_propagated_is_said_of_two_entries() -> None:
+    """Two numbers are too few to tell a factor; that both are 0 can be seen."""
+    assert "nothing is propagated" in diagnose(np.zeros(2), np.array([1.0, -2.0]))
+    assert not diagnose(np.zeros(2), np.array([1.0, 0.0]))
