@@ -86,6 +86,11 @@ def _parser() -> argparse.ArgumentParser:
     mutate.add_argument("--json", type=Path, metavar="FILE", help="write what became of each as JSON")
     mutate.set_defaults(run=_mutate)
 
+    new = commands.add_parser("new", help="write a rule and its tests to start from")
+    new.add_argument("name", metavar="NAME", help="the op's name, a Python name")
+    new.add_argument("--into", type=Path, default=Path(), metavar="FOLDER", help="where to (default: here)")
+    new.set_defaults(run=_new)
+
     replay = commands.add_parser("replay", help="run a saved counterexample again")
     replay.add_argument("file", type=Path, metavar="FILE.npz", help="as the last line of a failure text names it")
     replay.add_argument("--target", metavar="MODULE:ATTR | FILE.py", help="where the op is, if it has moved")
@@ -182,6 +187,14 @@ def _mutate(options: argparse.Namespace) -> int:
     from gradspec.mutate import mutate
 
     return mutate(options)
+
+
+def _new(options: argparse.Namespace) -> int:
+    from gradspec.template import new
+
+    rule, tests = new(options.name, options.into)
+    print(f"{rule}\n{tests}\nNext: gradspec check {rule}")
+    return 0
 
 
 def _show(report: Report, *, quiet: bool) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +154,31 @@ def test_a_wrong_accept_file(text: str, tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["mutate", "normalize", "--accept", str(path)]) == 2
     assert "accept.toml" in (said := capsys.readouterr().err)
     assert "allowed" in said
+
+
+def test_a_new_rule_passes_its_tests_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The files that `gradspec new` writes are right before anything is changed in them."""
+    assert main(["new", "soft", "--into", str(tmp_path / "mine")]) == 0
+    assert "Next: gradspec check" in capsys.readouterr().out
+    assert main(["check", "-q", str(tmp_path / "mine" / "soft.py")]) == 0
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_soft.py", "-k", "soft or sign"]
+    done = subprocess.run(command, cwd=tmp_path / "mine", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 2; neither of the two files is written where one is there."""
+    (tmp_path / "test_soft.py").write_text("mine")
+    assert main(["new", "soft", "--into", str(tmp_path)]) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["test_soft.py"]
+
+
+@pytest.mark.parametrize("name", ["", "a b", "1x", "class", "a.b", "a/b"])
+def test_no_name(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 2, what was got and what is allowed."""
+    assert main(["new", name, "--into", str(tmp_path)]) == 2
+    assert f"got {name!r}; allowed" in capsys.readouterr().err
 
 
 def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
