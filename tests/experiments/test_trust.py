@@ -102,7 +102,8 @@ def test_a_record_that_is_not_there_is_left_out(tmp_path: Path, content: str | N
 def test_the_records_of_this_repository_are_read() -> None:
     """The page of the project shows them."""
     found = trust(RECORDS)
-    assert found.runs >= 23 * found.seeds > 0
+    assert found.runs >= found.seeds > 0
+    assert found.broken
     assert found.detections
     assert found.functions >= 60
     assert all(text for _, text, _ in found.findings)
