@@ -23,6 +23,7 @@ CONCLUSIVE = {"float64": 1e-6, "float32": 1e-3}  # a bar above this share of the
 SHARP_ENOUGH = 1e-3  # an oracle's error above this share of its own answer says nothing
 SECOND_STEP = 0.739085  # of the first: far from every ratio of small numbers
 DISPUTED = 1e-2  # of a difference: what the complex step explains but for this much of it is left open
+DISPUTABLE = 0.1  # of the derivative: what rounding may hide from differences; more than that is a wrong rule
 NEARBY = 16  # points around a tie at which the derivative is sampled
 
 
@@ -106,7 +107,10 @@ class Evidence(Rounding):
         with np.errstate(all="ignore"):
             theirs = np.where(self.trial.v != 0, slopes * self.trial.v, 0.0).sum(axis=1)
             claim, want = judgement.claim[wrong], judgement.want[wrong]
-            disputed = wrong[np.abs(claim - theirs) <= DISPUTED * np.abs(claim - want)]
+            small = np.abs(claim - want) <= DISPUTABLE * np.abs(
+                want
+            )  # np.vdot has a complex step of 0, as a lost term has
+            disputed = wrong[small & (np.abs(claim - theirs) <= DISPUTED * np.abs(claim - want))]
         open_now = np.isin(np.arange(len(judgement.wrong)), disputed)
         return replace(judgement, wrong=judgement.wrong & ~open_now, conclusive=judgement.conclusive & ~open_now)
 

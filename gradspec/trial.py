@@ -58,11 +58,19 @@ class Trial(Caller):
         """Whether forward is finite here: elsewhere nothing is judged."""
         try:
             return all(bool(np.isfinite(y).all()) for y in self.ys)
-        except CallFailedError:
+        except CallFailedError as error:
             transformed = any(domain.transform is not None for domain in self.op.inputs.values())
-            if self.case.dtype == "float32" and transformed and np.isfinite(self.y64).all():
+            singular = self.case.dtype == "float32" and isinstance(error.__cause__, np.linalg.LinAlgError)
+            if singular and transformed and self._is_finite_in_float64():
                 return False  # I + a @ a.T is positive definite, but not always in float32: no fault of forward's
             raise
+
+    def _is_finite_in_float64(self) -> bool:
+        try:
+            ys, _ = self.forward(self.transformed(self.drawn64, "float64"))
+        except CallFailedError:
+            return False
+        return all(bool(np.isfinite(y).all()) for y in ys)
 
     @cached_property
     def y_bar(self) -> tuple[np.ndarray | None, ...]:

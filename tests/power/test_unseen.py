@@ -127,3 +127,35 @@ def test_a_matrix_that_a_transform_makes_the_identity(careful: bool, verdict: Ve
 def _near_identity(a: np.ndarray) -> np.ndarray:
     a = a / 4
     return np.asarray(a @ a.T + np.eye(len(a), dtype=a.dtype))
+
+
+@pytest.mark.parametrize("examples", [40, 100])
+def test_the_complex_step_vetoes_no_lost_term(examples: int) -> None:
+    """np.vdot conjugates: its complex step is 0, as the rule is that propagates nothing."""
+    op = Op(
+        name="square_norm",
+        forward=lambda x: (np.asarray(np.vdot(x, x)), x),
+        vjp=lambda x, y_bar: (0 * x * y_bar,),
+        inputs={"x": real("n")},
+        sizes={"n": (1, 4)},
+    )
+    assert verify(op, examples=examples).verdict is Verdict.FAIL
+
+
+def _root_of_matrix(a: np.ndarray, *, refused: type[Exception]) -> tuple[np.ndarray, np.ndarray]:
+    if a.dtype == np.float32 and np.abs(a).max() > 100:
+        raise refused("in float32 only")
+    return a.copy(), a
+
+
+@pytest.mark.parametrize(("refused", "verdict"), [(np.linalg.LinAlgError, Verdict.PASS), (ValueError, Verdict.FAIL)])
+def test_what_raises_in_float32_only(refused: type[Exception], verdict: Verdict) -> None:
+    """A matrix that a transform makes may be singular in float32 alone; any other error is forward's own."""
+    op = Op(
+        name="root_of_matrix",
+        forward=partial(_root_of_matrix, refused=refused),
+        vjp=lambda _, y_bar: (y_bar.copy(),),
+        inputs={"a": real("n n", transform=_near_identity)},
+        sizes={"n": (1, 3)},
+    )
+    assert verify(op).verdict is verdict

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +63,10 @@ def test_a_survivor_that_differs_is_told_from_one_that_does_not() -> None:
     """x.ndim > 9 → x.ndim >= 9 is equivalent for vectors; a factor of 1.01 is not."""
     by_name = {mutant.name: mutant for mutant in source_mutants(BENT)}
     assert tried(by_name["_vjp: x.ndim > 9 → x.ndim >= 9"]).outcome == "no difference"
-    blind = by_name["_slope: 2.5 → 2.525"]
-    object.__setattr__(blind, "op", blind.op.replace(exceptions={"vjp_finite_difference": "a reason"}))
-    fate = tried(blind)
-    assert fate.outcome == "killed" or blind.seen.different > 0
+    wrong = by_name["_slope: 2.5 → 2.525"]
+    excused = dict.fromkeys(("vjp_finite_difference", "vjp_complex_step"), "nothing looks")
+    assert tried(replace(wrong, op=wrong.op.replace(exceptions=excused))).outcome == "survived"
+    assert tried(wrong).outcome == "killed"
 
 
 @pytest.mark.parametrize("name", ["x_bar: wrong sign", "x_bar: twice", "absolute value of y_bar", "writes into y_bar"])
