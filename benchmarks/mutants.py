@@ -1,6 +1,6 @@
 """Every op of the registry with its rule broken in every way: how many mutants are noticed, and named.
 
-Resumable: ops in the record are not tried again, as long as the code that judges, the mutants and the ops are the same.
+Resumable: ops in the record are not tried again, as long as the code that judges, the mutants and the op are the same.
 
     python -m benchmarks.mutants --workers 2
 """
@@ -16,7 +16,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from benchmarks.record import JUDGING, ROOT, fingerprint, load, save
+from benchmarks.record import JUDGING, ROOT, fingerprint, load_ops, save
 from gradspec.mutate import summary
 from gradspec.mutation import Fate, mutants, tried
 from gradspec.mutation.run import KILLED
@@ -34,12 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--record", type=Path, default=RECORD, help="the record (default docs/records/mutants.json)")
     options = parser.parse_args(arguments)
     accepted = tomllib.loads(ACCEPTED.read_text(encoding="utf-8"))
-    record = load(options.record, {"code": fingerprint((*JUDGING, *MUTATION)), "ops": {}})
-    missing = [op.name for op in OPS if op.name not in record["ops"]]
+    record, _ = load_ops(options.record, fingerprint((*JUDGING, *MUTATION)), OPS)
+    hashes = {name: entry["op"] for name, entry in record["ops"].items()}
+    record["ops"] = {name: entry for name, entry in record["ops"].items() if "mutants" in entry}
+    missing = [name for name in hashes if name not in record["ops"]]
     with ProcessPoolExecutor(options.workers) as pool:
         for future in as_completed([pool.submit(_run, name) for name in missing]):
             name, fates = future.result()
-            record["ops"][name] = _entry(name, fates, accepted)
+            record["ops"][name] = {"op": hashes[name], **_entry(name, fates, accepted)}
             save(record, options.record)
             print(summary(name, fates, accepted), flush=True)
     for name, entry in record["ops"].items():  # reasons may have been given since

@@ -8,23 +8,24 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import gradspec
+from benchmarks.op_hash import op_hash
+from gradspec import Op
 
 ROOT = Path(__file__).resolve().parent.parent
 JUDGING = (
     "gradspec/checks/*.py",
     "gradspec/oracles/*.py",
-    "ops/rules/*.py",
     *(f"gradspec/{name}.py" for name in ("analytic", "caller", "directions", "domains", "engine", "evidence")),
     *(f"gradspec/{name}.py" for name in ("layouts", "measurement", "rounding", "trial", "values")),
 )
-"""What decides a verdict on an op of the registry."""
+"""What decides a verdict; what it is about, the op itself, has a hash of its own."""
 
 
 def fingerprint(patterns: Sequence[str] = JUDGING, aside: Container[str] = ()) -> str:
@@ -40,13 +41,33 @@ def fingerprint(patterns: Sequence[str] = JUDGING, aside: Container[str] = ()) -
 
 def load(path: Path, fresh: dict[str, Any]) -> dict[str, Any]:
     """The record in *path*, or *fresh* where there is none or it is about other code."""
+    record = _read(path)
+    return record if record.get("code") == fresh["code"] else fresh
+
+
+def load_ops(path: Path, code: str, ops: Iterable[Op]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The record in *path* of measurements on each of *ops*, and the entries in it that are about other code.
+
+    An entry is about the present code if both the hash of the engine and that of its op are the same.
+    """
+    hashes = {op.name: op_hash(op) for op in ops}
+    record = _read(path)
+    entries = record.get("ops", {})
+    same = record.get("code") == code
+    kept = {name: entry for name, entry in entries.items() if same and entry.get("op") == hashes.get(name, "gone")}
+    stale = {name: entry for name, entry in entries.items() if name not in kept}
+    fresh = {name: {"op": hashed, **kept.get(name, {})} for name, hashed in hashes.items()}
+    return {"code": code, "ops": fresh}, stale
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return fresh
+        return {}
     except ValueError as error:
         sys.exit(f"{path}: not a record ({error}); move it away to start anew")
-    return record if record.get("code") == fresh["code"] else fresh
+    return dict(record)
 
 
 def save(record: dict[str, Any], path: Path, indent: int | None = 1) -> None:

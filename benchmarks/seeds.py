@@ -1,6 +1,7 @@
 """Many seeds of ``verify`` on every op: the promise "never cries wolf", measured.
 
-Resumable: seeds already in the record are not run again, as long as the code that judges and the ops are the same.
+Resumable: seeds already in the record are not run again, as long as the code that judges and the op are the same.
+Runs of earlier code stay in the record as a sum of their own.
 
     python -m benchmarks.seeds --seeds 200 --workers 2
 """
@@ -16,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import gradspec
-from benchmarks.record import ROOT, fingerprint, load, save
+from benchmarks.record import ROOT, fingerprint, load_ops, save
 from ops import OPS
 
 RECORD = ROOT / "docs" / "records" / "seeds.json"
+EMPTY: dict[str, Any] = {"seeds": 0, "fail": [], "inconclusive": [], "compared": 0, "seconds": 0.0}
 CHUNK = 10  # seeds per task: what an interruption can lose
 
 
@@ -30,11 +32,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)")
     parser.add_argument("--record", type=Path, default=RECORD, help="the record (default docs/records/seeds.json)")
     options = parser.parse_args(arguments)
-    record = load(options.record, {"code": fingerprint(), "ops": {}})
+    record, stale = load_ops(options.record, fingerprint(), OPS)
+    for name, entry in stale.items():
+        if name in record["ops"]:
+            record["ops"][name]["earlier"] = _earlier(entry)
+    for entry in record["ops"].values():
+        for key, value in EMPTY.items():
+            entry.setdefault(key, value.copy() if isinstance(value, list) else value)
     tasks = [
         (op.name, start, min(start + CHUNK, options.seeds))
         for op in OPS
-        for start in range(record["ops"].get(op.name, {}).get("seeds", 0), options.seeds, CHUNK)
+        for start in range(record["ops"][op.name]["seeds"], options.seeds, CHUNK)
     ]
     tasks.sort(key=lambda task: task[1])  # stable: every op keeps step, so that an interrupted run tells of all
     print(f"{len(OPS)} ops, {options.seeds} seeds each: {len(tasks)} tasks to run", flush=True)
@@ -67,10 +75,20 @@ def _run(name: str, start: int, stop: int) -> tuple[str, int, dict[str, Any]]:
 
 def _absorb(record: dict[str, Any], name: str, parts: dict[int, dict[str, Any]]) -> None:
     """Add the parts that continue the record without a gap."""
-    entry = record["ops"].setdefault(name, {"seeds": 0, "fail": [], "inconclusive": [], "compared": 0, "seconds": 0.0})
+    entry = record["ops"][name]
     while entry["seeds"] in parts:
         for key, value in parts.pop(entry["seeds"]).items():
             entry[key] = round(entry[key] + value, 3) if key == "seconds" else entry[key] + value
+
+
+def _earlier(entry: dict[str, Any]) -> dict[str, int]:
+    """What stays of an entry when the code has changed: how many runs, and of which verdicts."""
+    before = entry.get("earlier", {})
+    return {
+        "runs": before.get("runs", 0) + entry["seeds"],
+        "fail": before.get("fail", 0) + len(entry["fail"]),
+        "inconclusive": before.get("inconclusive", 0) + len(entry["inconclusive"]),
+    }
 
 
 def _summary(record: dict[str, Any]) -> int:
@@ -79,6 +97,8 @@ def _summary(record: dict[str, Any]) -> int:
     fails = sum(len(entry["fail"]) for entry in ops.values())
     unsure = sum(len(entry["inconclusive"]) for entry in ops.values())
     print(f"{runs} runs on {len(ops)} ops: {fails} FAIL, {unsure} INCONCLUSIVE")
+    old = {key: sum(entry.get("earlier", {}).get(key, 0) for entry in ops.values()) for key in _earlier(EMPTY)}
+    print(f"earlier versions of the code: {old['runs']} runs, {old['fail']} FAIL, {old['inconclusive']} INCONCLUSIVE")
     for name, entry in ops.items():
         if entry["fail"] or entry["inconclusive"]:
             print(f"  {name}: {len(entry['fail'])} FAIL, {len(entry['inconclusive'])} INCONCLUSIVE")

@@ -61,7 +61,9 @@ class Trust:
         runs: Runs of verify on the registry's ops in the record of seeds.
         fails: How many of them were FAIL.
         unsure: How many were INCONCLUSIVE.
-        seeds: Seeds per op.
+        seeds: Seeds per op, at least.
+        earlier: Runs of earlier versions of the code, or of the op.
+        earlier_fails: How many of those were FAIL.
         detections: One per class of the known bugs, then their sum.
         broken: Ops with their rules broken on purpose, then their sum.
         functions: How many functions of torch were verified.
@@ -74,6 +76,8 @@ class Trust:
     fails: int = 0
     unsure: int = 0
     seeds: int = 0
+    earlier: int = 0
+    earlier_fails: int = 0
     detections: Sequence[Detection] = ()
     broken: Sequence[Broken] = ()
     functions: int = 0
@@ -99,6 +103,8 @@ def _trust(folder: Path) -> Trust:
         fails=sum(len(op["fail"]) for op in seeds),
         unsure=sum(len(op["inconclusive"]) for op in seeds),
         seeds=min((op["seeds"] for op in seeds), default=0),
+        earlier=sum(op.get("earlier", {}).get("runs", 0) for op in seeds),
+        earlier_fails=sum(op.get("earlier", {}).get("fail", 0) for op in seeds),
         detections=_detections(_read(folder / "known_bugs.json").get("classes", {})),
         broken=_broken(_read(folder / "mutants.json").get("ops", {})),
         functions=len(functions),

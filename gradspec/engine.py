@@ -121,7 +121,7 @@ def _generate(run: Run, seed: int, examples: int, deadline: float) -> None:
     @hypothesis.given(strategy(run.space))
     def draw(recipe: Recipe) -> None:
         if time.monotonic() <= deadline:
-            worst = run.examine(make_case(run.space, recipe))
+            worst = run.examine(make_case(run.space, recipe), sampled=False)
             hypothesis.target(math.log10(min(max(worst, LEAST), 1 / LEAST)), label="discrepancy over bar")
 
     draw()
@@ -145,8 +145,8 @@ class Run:
             if name not in known:
                 raise DeclarationError(op.name, f"exceptions[{name!r}]", f"got {name!r}; allowed: {', '.join(known)}")
 
-    def examine(self, case: Case) -> float:
-        """Let every check look at one case; return the largest discrepancy over its bar."""
+    def examine(self, case: Case, *, sampled: bool = True) -> float:
+        """Let every check look at one case, drawn evenly or sought out; return the largest discrepancy over its bar."""
         self.examples += 1
         self.ordinary += case.ordinary
         trial = Trial(self.op, case)
@@ -166,7 +166,7 @@ class Run:
                 before = trial.evaluations
                 with contextlib.suppress(CallFailedError):  # forward raises here: the contract check says so
                     outcomes = tally.check.function(trial, evidence)
-                    tally.add(case, outcomes)
+                    tally.add(case, outcomes, sampled=sampled)
                     worst = max([worst, *(outcome.discrepancy for outcome in outcomes)])
                     if any(outcome.conclusive for outcome in outcomes):
                         self.reach.add_layout(case)

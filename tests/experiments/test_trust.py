@@ -12,7 +12,7 @@ from experiments.trust import RECORDS, Broken, Detection, Trust, trust
 
 SEEDS = {
     "ops": {
-        "add": {"seeds": 20, "fail": [], "inconclusive": []},
+        "add": {"seeds": 20, "fail": [], "inconclusive": [], "earlier": {"runs": 70, "fail": 3, "inconclusive": 4}},
         "exp": {"seeds": 10, "fail": [{"seed": 3}], "inconclusive": [{"seed": 4}, {"seed": 5}]},
     }
 }
@@ -62,6 +62,7 @@ def test_the_figures_are_those_of_the_records(records: Path) -> None:
     """Sums over ops and classes; accused counts refusals, too."""
     found = trust(records)
     assert (30, 1, 2, 10) == (found.runs, found.fails, found.unsure, found.seeds)
+    assert (70, 3) == (found.earlier, found.earlier_fails)
     assert [
         Detection(name="small", bugs=2, caught=5, wrong=6, accused=1, right=6),
         Detection(name="dtype", bugs=1, caught=3, wrong=3, accused=1, right=3),
@@ -79,7 +80,8 @@ def test_the_figures_are_those_of_the_records(records: Path) -> None:
 def test_the_page_shows_them(records: Path) -> None:
     """In words and in a table, escaped."""
     html = page(trust(records))
-    assert "30 runs on the ops above, 10 seeds each, gave 1 failures and 2 inconclusive verdicts" in html
+    assert "30 runs on the ops above, at least 10 seeds each, gave 1 failures and 2 inconclusive verdicts" in html
+    assert "70 more of earlier versions of the code: 3 failures" in html
     assert '<td class="amount">8 of 9</td><td class="amount">2 of 9</td>' in html
     assert '<td class="amount">12 of 13</td><td class="amount">6 of 7</td>' in html
     assert "add: 1 → 2" in html
