@@ -11,7 +11,8 @@ import numpy as np
 
 from gradspec.analytic import Analytic
 from gradspec.caller import Arrays, Caller, CallFailedError
-from gradspec.domains import LARGE, SMALL, Case
+from gradspec.cotangents import drawn_cotangent, signs_by_value
+from gradspec.domains import Case
 from gradspec.oracles.torch_autograd import ReferenceFailedError, TorchAnswer, available, torch_autograd
 from gradspec.spec import Op
 from gradspec.values import Interval, interval
@@ -81,7 +82,7 @@ class Trial(Caller):
                 raise CallFailedError("forward", "returns another shape than y_bar was made for")
             return self.case.y_bar
         rng = np.random.default_rng((self.case.seed, 1))
-        return tuple(_cotangent(y, self.case.cotangent, rng) for y in self.ys)
+        return tuple(drawn_cotangent(y, self.case.cotangent, rng) for y in self.ys)
 
     @cached_property
     def x_bar(self) -> tuple[np.ndarray | None, ...]:
@@ -190,7 +191,7 @@ class Trial(Caller):
             for bar in self.y_bar64
         ]
         return self.pulled_back(
-            drawn, y_bar, lambda x: x * (1.0 + relative * _signs_by_value(x.reshape(-1), rng).reshape(x.shape))
+            drawn, y_bar, lambda x: x * (1.0 + relative * signs_by_value(x.reshape(-1), rng).reshape(x.shape))
         )
 
     def aside(self, turn: int) -> Arrays:
@@ -199,7 +200,7 @@ class Trial(Caller):
         return self._aside(JITTERS[turn] * EPS[self.case.dtype], rng)
 
     def _aside(self, relative: float, rng: np.random.Generator) -> Arrays:
-        return self.inside(self.point * (1.0 + relative * _signs_by_value(self.point, rng)))
+        return self.inside(self.point * (1.0 + relative * signs_by_value(self.point, rng)))
 
     def inside(self, point: np.ndarray) -> Arrays:
         """The drawn inputs for a flat vector, moved inside their domains."""
@@ -272,7 +273,7 @@ class Trial(Caller):
 
     def _lost(self, relative: float, seed: int) -> np.ndarray:
         rng = np.random.default_rng((self.case.seed, 8, seed))
-        point = self.point * (1.0 + relative * _signs_by_value(self.point, rng))
+        point = self.point * (1.0 + relative * signs_by_value(self.point, rng))
         drawn = [
             domain.repaired(u.astype(np.float32)) if u.dtype.kind == "f" else u
             for u, domain in zip(self.unflattened(point), self.domains, strict=True)
@@ -290,24 +291,7 @@ class Trial(Caller):
         return Trial(self.op, replace(self.case, drawn=self.inside(point), dtype="float64", y_bar=self.y_bar64))
 
 
-def _cotangent(y: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray | None:
-    if y.dtype.kind != "f":
-        return None
-    bar = rng.uniform(0.5, 2.0, size=y.shape) * rng.choice((-1.0, 1.0), size=y.shape)
-    if kind == "one-hot" and bar.size:
-        keep = int(rng.integers(bar.size))
-        bar = np.where(np.arange(bar.size).reshape(bar.shape) == keep, bar, 0.0)
-    bar = bar * {"large": LARGE, "small": SMALL}.get(kind, 1.0)
-    return np.asarray(bar, dtype=y.dtype)
-
-
 def _flat(arrays: Sequence[np.ndarray]) -> np.ndarray:
     if len(arrays) == 1:
         return np.asarray(arrays[0], dtype=np.float64).reshape(-1)
     return np.concatenate([np.asarray(a, dtype=np.float64).reshape(-1) for a in arrays]) if arrays else np.empty(0)
-
-
-def _signs_by_value(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A random sign per distinct value, so that equal entries stay equal."""
-    _, which = np.unique(x, return_inverse=True)
-    return rng.choice((-1.0, 1.0), size=x.size)[which.reshape(-1)]

@@ -14,8 +14,9 @@ from gradspec.evidence import Evidence
 from gradspec.rounding import NOISE, ROUNDING
 from gradspec.trial import EPS, Trial
 
-EXPANDED = 4  # comparisons with arrays of stride 0: y_bar, also along one axis only, and the inputs
 Layout = Callable[[np.ndarray], np.ndarray]
+Arrays = Sequence[np.ndarray | None]
+Expanded = tuple[list[np.ndarray], Arrays, tuple[Layout | None, Layout | None]]
 
 
 def vjp_layouts(trial: Trial, evidence: Evidence) -> list[Outcome]:
@@ -24,19 +25,22 @@ def vjp_layouts(trial: Trial, evidence: Evidence) -> list[Outcome]:
         base = trial.flat_cotangents(trial.x_bar)
     except CallFailedError:
         return []  # the contract check says what is wrong
-    mismatch = next(_differences(trial, evidence, base), None)
+    expanded = list(_with_stride_0(trial))
+    mismatch = next(_differences(trial, evidence, base, expanded), None)
     return [
         Outcome(
             entries=0 if mismatch else base.size,
-            comparisons=len(LAYOUTS) + EXPANDED,
-            conclusive=len(LAYOUTS) + EXPANDED,
+            comparisons=len(LAYOUTS) + len(expanded),
+            conclusive=len(LAYOUTS) + len(expanded),
             discrepancy=np.inf if mismatch else 0.0,
             mismatch=mismatch,
         )
     ]
 
 
-def _differences(trial: Trial, evidence: Evidence, base: np.ndarray) -> Iterator[Mismatch]:
+def _differences(
+    trial: Trial, evidence: Evidence, base: np.ndarray, expanded: Sequence[Expanded]
+) -> Iterator[Mismatch]:
     for words, layout in LAYOUTS.items():
         found = _difference(trial, evidence, base, words, (layout, layout))
         if found is not None:  # which of the two is it?
@@ -45,28 +49,29 @@ def _differences(trial: Trial, evidence: Evidence, base: np.ndarray) -> Iterator
                 or _difference(trial, evidence, base, words, (layout, None))
                 or found
             )
-    yield from _with_stride_0(trial, evidence)
+    for inputs, bars, layouts in expanded:
+        yield from _expanded_difference(trial, evidence, inputs, bars, layouts)
 
 
-def _with_stride_0(trial: Trial, evidence: Evidence) -> Iterator[Mismatch]:
-    """Expanded arrays hold one number: they are compared with contiguous arrays full of it."""
+def _with_stride_0(trial: Trial) -> Iterator[Expanded]:
+    """Inputs, y_bar, and which of them to hand in expanded: such arrays hold one number, repeated."""
     bars = [None if bar is None else np.full_like(bar, 1.5) for bar in trial.y_bar]
-    yield from _expanded_difference(trial, evidence, trial.copies(), bars, (None, _expanded))
+    yield trial.copies(), bars, (None, _expanded)
     for axis in (0, -1):  # what the vjp of a sum over one axis hands on
         if any(bar is not None and bar.ndim > 1 and bar.shape[axis] > 1 for bar in trial.y_bar):
             layout = partial(_repeated, axis=axis)
             same = [None if bar is None else np.array(layout(bar)) for bar in trial.cotangent_copies()]
-            yield from _expanded_difference(trial, evidence, trial.copies(), same, (None, layout))
+            yield trial.copies(), same, (None, layout)
     inputs = [np.full_like(x, x.flat[0]) if x.size else x for x in trial.copies()]
     if all(domain.transform is None for domain in trial.op.inputs.values()):
-        yield from _expanded_difference(trial, evidence, inputs, trial.cotangent_copies(), (_expanded, None))
+        yield inputs, trial.cotangent_copies(), (_expanded, None)
 
 
 def _expanded_difference(
     trial: Trial,
     evidence: Evidence,
     inputs: list[np.ndarray],
-    bars: Sequence[np.ndarray | None],
+    bars: Arrays,
     layouts: tuple[Layout | None, Layout | None],
 ) -> Iterator[Mismatch]:
     try:

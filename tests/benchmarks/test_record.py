@@ -47,7 +47,7 @@ def test_every_op_of_the_registry_has_a_hash_of_its_own() -> None:
         {"sizes": {"n": (1, 4)}},
         {"dtypes": ("float64",)},
     ],
-    ids=str,
+    ids=["rule", "typical", "transform", "sizes", "dtypes"],
 )
 def test_a_change_of_the_op_changes_its_hash(changes: dict[str, Any]) -> None:
     """A new rule, a new domain: what was measured is no longer about it."""

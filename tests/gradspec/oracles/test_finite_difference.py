@@ -7,14 +7,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from benchmarks.vector_functions import INPUTS, OUTPUTS, Function, exact, random_function
 from gradspec.oracles import Estimate
 from gradspec.oracles.finite_difference import RUNGS, STEPS, finite_difference
 
 FUNCTIONS = 400
-INPUTS, OUTPUTS, DIRECTIONS = 4, 3, 3
+DIRECTIONS = 3
 EPS = float(np.finfo(float).eps)
-
-Function = Callable[[np.ndarray], np.ndarray]
 
 
 def slope(
@@ -24,49 +23,6 @@ def slope(
     step = max(abs(x), 1.0) if scale is None else scale
     with np.errstate(all="ignore"):
         return finite_difference(function, np.array([x]), np.array([[step]]), np.array([both]), np.zeros(1))
-
-
-def random_function(rng: np.random.Generator) -> Function:
-    """A smooth function (n,) -> (m,), composed at random; analytic, so that complex step gives its derivative."""
-    layers: list[Function] = []
-    width = INPUTS
-    for _ in range(int(rng.integers(1, 4))):
-        weights = rng.normal(size=(int(rng.integers(1, 5)), width)) / np.sqrt(width)
-        offset = rng.normal(size=weights.shape[0])
-        layers.append(_layer(rng.choice(["sin", "exp", "polynomial", "quotient", "product"]), weights, offset))
-        width = weights.shape[0]
-    layers.append(_layer("linear", rng.normal(size=(OUTPUTS, width)), rng.normal(size=OUTPUTS)))
-
-    def function(x: np.ndarray) -> np.ndarray:
-        for layer in layers:
-            x = layer(x)
-        return x
-
-    return function
-
-
-def _layer(kind: str, weights: np.ndarray, offset: np.ndarray) -> Function:
-    def inner(x: np.ndarray) -> np.ndarray:
-        return (weights * x).sum(axis=1) + offset  # no matmul: NumPy has none for long doubles
-
-    layers: dict[str, Function] = {
-        "linear": inner,
-        "sin": lambda x: np.sin(inner(x)),
-        "exp": lambda x: np.exp(np.sin(inner(x))),
-        "polynomial": lambda x: (z := inner(x)) ** 3 / 4 - z**2 + z,
-        "quotient": lambda x: inner(x) / (2 + np.cos(inner(x))),
-        "product": lambda x: (z := inner(x)) * np.sin(z) / (1 + z * z),
-    }
-    return layers[kind]
-
-
-def exact(function: Function, u: np.ndarray, direction: np.ndarray) -> np.ndarray:
-    """The derivative along *direction* by complex step in extended precision.
-
-    Source: Squire and Trapp, "Using complex variables to estimate derivatives of real functions" (1998).
-    """
-    tiny = np.longdouble(1e-100)
-    return np.asarray(function(u.astype(np.clongdouble) + 1j * tiny * direction).imag / tiny, dtype=float)
 
 
 def test_the_claimed_error_covers_the_true_one(record_property: Callable[[str, object], None]) -> None:
