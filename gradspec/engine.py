@@ -21,6 +21,7 @@ from gradspec.evidence import Evidence
 from gradspec.examples import declared_examples
 from gradspec.explain import explained
 from gradspec.layouts import Space
+from gradspec.limits import WATCH
 from gradspec.reach import Reach
 from gradspec.results import CheckResult, Report, Verdict, overall
 from gradspec.spec import Op
@@ -150,7 +151,7 @@ class Run:
         self.examples += 1
         self.ordinary += case.ordinary
         trial = Trial(self.op, case)
-        with np.errstate(all="ignore"):
+        with WATCH, np.errstate(all="ignore"):
             try:
                 inside = trial.is_inside
             except CallFailedError:

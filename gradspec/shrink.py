@@ -14,6 +14,7 @@ from gradspec.domains import Case
 from gradspec.errors import DeclarationError
 from gradspec.evidence import Evidence
 from gradspec.layouts import FULL, Combination, Space
+from gradspec.limits import WATCH
 from gradspec.trial import Trial
 from gradspec.values import Interval, interval
 
@@ -27,7 +28,7 @@ COTANGENTS = (0.0, 1.0, -1.0, 2.0)
 def failure(space: Space, case: Case, check: Check, kind: str | None = None) -> Mismatch | None:
     """The mismatch of *check* on *case*, of the given kind if one is asked for; None if it passes."""
     trial = Trial(space.op, case)
-    with np.errstate(all="ignore"):
+    with WATCH, np.errstate(all="ignore"):
         try:
             if not trial.is_inside:
                 return None

@@ -135,20 +135,24 @@ class Trial(Caller):
                 start += u.size
         return slices
 
+    @cached_property
+    def _places(self) -> list[tuple[slice | None, np.ndarray]]:
+        """For each input its place in :attr:`point`, if it has one, and its drawn value."""
+        return [(self.slices.get(name), u) for name, u in zip(self.op.inputs, self.drawn64, strict=True)]
+
     def unflattened(self, point: np.ndarray) -> Arrays:
-        """The drawn inputs for a flat vector."""
-        drawn = []
-        for (name, domain), u in zip(self.op.inputs.items(), self.drawn64, strict=True):
-            drawn.append(point[self.slices[name]].reshape(u.shape).copy() if domain.differentiable else u.copy())
-        return tuple(drawn)
+        """The drawn inputs for a flat vector; nobody else holds these arrays."""
+        return tuple(
+            [u.copy() if where is None else point[where].reshape(u.shape).copy() for where, u in self._places]
+        )
 
     def outputs(self, point: np.ndarray) -> np.ndarray:
         """Forward as a function (n,) -> (m,) in float64; NaN where it raises."""
         try:
-            ys, _ = self.forward(self.transformed(self.unflattened(point), "float64"))
+            ys, _ = self.forward(self.transformed(self.unflattened(point), "float64", ours=True))
         except CallFailedError:
             return np.full(self.v.size, np.nan)
-        flat = _flat([y for y in ys if np.asarray(y).dtype.kind == "f"])
+        flat = _flat([y for y in ys if y.dtype.kind == "f"])
         return flat if flat.size == self.v.size else np.full(self.v.size, np.nan)
 
     def complex_outputs(self, point: np.ndarray) -> np.ndarray | None:

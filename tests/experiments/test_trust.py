@@ -104,7 +104,8 @@ def test_a_record_that_is_not_there_is_left_out(tmp_path: Path, content: str | N
 def test_the_records_of_this_repository_are_read() -> None:
     """The page of the project shows them."""
     found = trust(RECORDS)
-    assert found.runs >= found.seeds > 0
+    assert found.runs >= found.seeds >= 0  # of the code as it stands; 0 after a change of what judges
+    assert found.runs + found.earlier > 0
     assert found.broken
     assert found.detections
     assert found.functions >= 60

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from gradspec import DeclarationError, Op, Report, Verdict, array, nonzero, real, verify
-from gradspec.limits import OutOfTimeError, TimeLimit
+from gradspec.limits import WATCH, OutOfTimeError
 from tests.gradspec.samples import square, square_vjp
 
 
@@ -144,7 +144,7 @@ def test_a_hang_is_stopped(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
         while True:
             pass
 
-    monkeypatch.setattr("gradspec.caller.CALL_SECONDS", 0.2)
+    monkeypatch.setattr("gradspec.limits.CALL_SECONDS", 0.2)
     given = r"did not return within 0\.2 s for x of shape \(2,\), p=3; allowed: a function that returns"
     hanging: dict[str, Any] = {"forward": lambda x, p: (x * p, p), "vjp": lambda saved, y_bar: (y_bar * saved,)}
     hanging[what] = (lambda x, p: endless()) if what == "forward" else endless
@@ -153,18 +153,25 @@ def test_a_hang_is_stopped(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no alarms on this system")
-def test_somebody_elses_alarm_is_left_alone() -> None:
+def test_somebody_elses_alarm_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """pytest-timeout sets one, too: ours is not set beside it, and none is left behind."""
     signal.setitimer(signal.ITIMER_REAL, 1000.0)
     try:
-        with TimeLimit(1e-9):
-            pass
+        with WATCH:
+            WATCH.begin()
+            WATCH.end()
         assert signal.getitimer(signal.ITIMER_REAL)[0] > 900
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
     handler = signal.getsignal(signal.SIGALRM)
-    with pytest.raises(OutOfTimeError), TimeLimit(0.01):
-        threading.Event().wait(5.0)
+    monkeypatch.setattr("gradspec.limits.CALL_SECONDS", 0.01)
+    with pytest.raises(OutOfTimeError), WATCH:
+        WATCH.begin()
+        try:
+            with WATCH:  # blocks within blocks
+                threading.Event().wait(5.0)
+        finally:
+            WATCH.end()
     assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
     assert signal.getsignal(signal.SIGALRM) is handler
 
