@@ -163,7 +163,7 @@ def _every_param(space: Space) -> Iterator[Recipe]:
     yield from (_ordinary(space, space.default, dtype=dtype) for dtype in space.op.dtypes)
     for param in space.op.params:
         for key in space.values(param):
-            yield _ordinary(space, space.best({param: key}))
+            yield _ordinary(space, space.nearest(param, key) or space.default)
 
 
 def _taking_turns(space: Space) -> Iterator[Recipe]:
@@ -181,8 +181,9 @@ def _sharing(op: Op) -> set[str]:
 def _small_sizes(space: Space) -> Iterator[Recipe]:
     for size in (1, 0):
         for symbol, (lo, hi) in space.op.sizes.items():
-            if lo <= size <= hi and space.matching({symbol: size}):
-                yield _ordinary(space, space.best({symbol: size}))
+            found = space.nearest(symbol, size) if lo <= size <= hi else None
+            if found is not None:
+                yield _ordinary(space, found)
     for lead in space.leads:
         yield _ordinary(space, space.default, lead=lead)
 

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,9 @@ import numpy as np
 from gradspec.errors import DeclarationError
 from gradspec.spec import Op
 
-MAX_SIZES = 4096  # more assignments of sizes than this are sampled, evenly and always the same ones
+MAX_SIZES = 2048  # more assignments of sizes than this are sampled, evenly and always the same ones
 MAX_PARAMS = 512  # more combinations of params than this are sampled, too
-MAX_COMBINATIONS = 1 << 16  # of both; a long list of params leaves fewer for each assignment of sizes
+MAX_COMBINATIONS = 1 << 14  # of both; a long list of params leaves fewer for each assignment of sizes
 LEADS: tuple[tuple[int, ...], ...] = ((), (2,), (3, 2), (1,), (0,), (2, 1, 2))
 MAX_LEAD = max(map(len, LEADS))
 
@@ -34,7 +35,7 @@ class Combination:
     params: Mapping[str, Any]
     keys: Mapping[str, str]
 
-    @property
+    @cached_property
     def rank(self) -> tuple[int, int, int]:
         """Order of preference: no size below 2, all sizes different (axes tell apart), small."""
         sizes = self.sizes.values()
@@ -90,32 +91,37 @@ class Space:
         self.leads = LEADS if leading else ((),)
         self.patterns = _patterns(op, max_lead=2 if leading else 0)
 
-    @property
+    @cached_property
     def default(self) -> Combination:
-        """Generic sizes with every param at its default."""
-        return self.best({})
+        """Generic sizes with every param at its default, or as near to that as there is."""
+        return self.nearest() or self.combinations[0]
 
-    def best(self, wanted: Mapping[str, int | str]) -> Combination:
-        """The combination nearest to generic sizes and default params that has the *wanted* sizes and param keys."""
-        return min(self.matching(wanted), key=lambda combination: (self._strays(combination, wanted), combination.rank))
+    def nearest(self, name: str = "", value: int | str = 0) -> Combination | None:
+        """The combination nearest to generic sizes and default params in which *name* has one value; None if none has.
 
-    def matching(self, wanted: Mapping[str, int | str]) -> list[Combination]:
-        """The combinations that have the *wanted* sizes and param keys."""
-        return [
-            combination
-            for combination in self.combinations
-            if all(
-                (combination.sizes if isinstance(value, int) else combination.keys).get(name) == value
-                for name, value in wanted.items()
-            )
-        ]
+        Args:
+            name: A size symbol or a param; "" for none in particular.
+            value: A size, or the key of a param's value.
+        """
+        best, fewest = None, math.inf
+        for combination in self.combinations:  # preferred ones first: of equal ones the first is kept
+            if name and (combination.sizes if isinstance(value, int) else combination.keys).get(name) != value:
+                continue
+            strays = sum([key != "0" for param, key in combination.keys.items() if param != name])
+            if strays < fewest:
+                best, fewest = combination, strays
+            if not strays:
+                break
+        return best
+
+    @cached_property
+    def _values(self) -> Mapping[str, list[str]]:
+        found = {param: {combination.keys[param] for combination in self.combinations} for param in self.op.params}
+        return {param: sorted(keys, key=_key_order) for param, keys in found.items()}
 
     def values(self, param: str) -> list[str]:
         """The keys of the values that *param* takes, the default first."""
-        return list(dict.fromkeys(sorted((c.keys[param] for c in self.combinations), key=_key_order)))
-
-    def _strays(self, combination: Combination, wanted: Mapping[str, int | str]) -> int:
-        return sum(key != "0" for param, key in combination.keys.items() if param not in wanted)
+        return self._values[param]
 
     def shapes(
         self, sizes: Mapping[str, int], lead: tuple[int, ...], pattern: Sequence[Pattern]

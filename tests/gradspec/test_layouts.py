@@ -102,11 +102,30 @@ def test_generic_sizes_come_first() -> None:
     assert {"p": "0"} == default.keys
 
 
-def test_best_finds_the_wanted_size_and_value() -> None:
-    """best() keeps everything else generic."""
-    best = Space(power(inputs={"x": real("n d")})).best({"d": 0, "p": "2"})
-    assert (0, 1) == (best.sizes["d"], best.params["p"])
-    assert best.sizes["n"] >= 2
+def test_nearest_finds_a_size_or_a_value() -> None:
+    """It keeps everything else generic, and says so where there is none."""
+    space = Space(power(inputs={"x": real("n d")}))
+    small, other = space.nearest("d", 0), space.nearest("p", "2")
+    assert small is not None
+    assert other is not None
+    assert (0, "0") == (small.sizes["d"], small.keys["p"])
+    assert small.sizes["n"] >= 2
+    assert (1, space.default.sizes) == (other.params["p"], other.sizes)
+    assert space.nearest("d", 5) is None
+    assert space.nearest("p", "9") is None
+
+
+def test_nearest_keeps_to_default_params_before_generic_sizes() -> None:
+    """Of the combinations that have the value, the one with the fewest other params off their defaults."""
+    op = square(
+        forward=lambda x, p, q: (x * x, x),
+        inputs={"x": real("n d")},
+        params={"p": (2, 3), "q": (0, 1)},
+        where=lambda sizes, params: sizes["n"] == 1 or params["q"] == 1,
+    )
+    found = Space(op).nearest("p", "1")
+    assert found is not None
+    assert ({"p": "1", "q": "0"}, 1) == (found.keys, found.sizes["n"])
 
 
 def test_many_symbols_are_sampled_with_each_size_in_each_position() -> None:
