@@ -134,7 +134,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows[op.name] = registry(op, options.examples)
         print(line(op.name, rows[op.name]), flush=True)
     print(line("all", sum(rows.values(), Count())))
-    record = {"code": fingerprint(), "functions": options.functions, "examples": options.examples}
+    record = {
+        "code": fingerprint(),
+        "functions": options.functions,
+        "examples": options.examples,
+        "promised": {"open": OPEN, "exceeded": EXCEEDED},
+    }
     save({**record, "counts": {name: asdict(count) for name, count in rows.items()}}, options.record)
     return 1 if any(count.open_share >= OPEN or count.exceeded_share >= EXCEEDED for count in rows.values()) else 0
 

@@ -23,8 +23,9 @@ ROOT = Path(__file__).resolve().parent.parent
 JUDGING = (
     "gradspec/checks/*.py",
     "gradspec/oracles/*.py",
-    *(f"gradspec/{name}.py" for name in ("analytic", "caller", "cotangents", "directions", "domains", "engine")),
-    *(f"gradspec/{name}.py" for name in ("evidence", "layouts", "measurement", "rounding", "tally", "trial", "values")),
+    *(f"gradspec/{name}.py" for name in ("analytic", "caller", "cotangents", "covering", "directions", "domains")),
+    *(f"gradspec/{name}.py" for name in ("engine", "evidence", "layouts", "measurement", "related", "rounding")),
+    *(f"gradspec/{name}.py" for name in ("tally", "trial", "values")),
 )
 """What decides a verdict; what it is about, the op itself, has a hash of its own."""
 

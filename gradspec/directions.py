@@ -144,6 +144,25 @@ def tied_entries(trial: Trial, kinked: np.ndarray) -> Directions:
     )
 
 
+def refitted(trial: Trial, directions: Directions) -> tuple[Directions, np.ndarray]:
+    """The same directions at another point, shortened to what fits into the domain there, and the factors (p,).
+
+    Where a direction has no room on both sides it is taken to the side that has some.
+    """
+    down, up = _rooms(trial)
+    with np.errstate(all="ignore"):
+        lengths = np.abs(directions.moves)
+        ahead = np.where(directions.moves > 0, up, down) / lengths
+        behind = np.where(directions.moves > 0, down, up) / lengths
+    ahead = np.where(lengths > 0, ahead, np.inf).min(axis=1, initial=np.inf)
+    behind = np.where(lengths > 0, behind, np.inf).min(axis=1, initial=np.inf)
+    both = np.minimum(ahead, behind) >= ROOM
+    factor = np.where(both, np.minimum(ahead, behind), np.where(ahead >= behind, ahead, -behind))
+    factor = np.clip(factor, -1.0, 1.0)
+    moves = directions.moves * factor[:, None]
+    return _directions(trial, directions.inputs, directions.entries, moves, both), factor
+
+
 def _rooms(trial: Trial) -> tuple[np.ndarray, np.ndarray]:
     down, up = np.empty_like(trial.point), np.empty_like(trial.point)
     for name, domain in zip(trial.op.inputs, trial.domains, strict=True):

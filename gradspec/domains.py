@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from gradspec.covering import covering, generic
 from gradspec.layouts import FULL, Combination, Pattern, Space
+from gradspec.related import BESIDE, SHARED, beside, shared
 from gradspec.spec import Op
-from gradspec.values import CLOSE_TOGETHER, SHARED, fill, interval, kinds, near, shared
+from gradspec.values import CLOSE_TOGETHER, fill, interval, kinds, near, thresholds
 
 COTANGENTS = ("signed", "one-hot", "large", "small")
 LARGE, SMALL = 2.0**20, 2.0**-20  # powers of two: only the magnitude of y_bar changes, not its digits
@@ -79,8 +81,15 @@ def make_case(space: Space, recipe: Recipe) -> Case:
     shapes = space.shapes(sizes, recipe.lead, recipe.pattern)
     for name, shape, kind in zip(op.inputs, shapes, recipe.kinds, strict=True):
         domain = interval(op, name, sizes)
-        x = shared(drawn, domain, shape, rng) if kind == SHARED else fill(domain, shape, kind, rng)
-        drawn.append(x if domain.integer else domain.repaired(x.astype(recipe.dtype)))
+        if kind == SHARED:
+            x = shared(drawn, domain, shape, rng)
+        elif kind == BESIDE:
+            x = beside(drawn, domain, shape, rng, recipe.combination.params)
+        else:
+            x = fill(domain, shape, kind, rng)
+        with np.errstate(over="ignore"):  # what float32 does not hold is moved inside
+            x = x if domain.integer else domain.repaired(x.astype(recipe.dtype))
+        drawn.append(x)
     return Case(
         sizes=sizes,
         lead=recipe.lead,
@@ -98,20 +107,24 @@ def make_case(space: Space, recipe: Recipe) -> Case:
 def systematic(space: Space, seed: int) -> Iterator[Recipe]:
     """The cases that no run leaves out, the most telling first.
 
-    Every param value and every dtype come first; then, taking turns, each size 0 and 1 in each position,
-    each special value in one input while the others stay ordinary, float32, and each broadcasting pattern.
+    Every param value, every pair of them and every dtype come first; then, taking turns, each size 0 and 1 in each
+    position, each special value in one input while the others stay ordinary, float32, each broadcasting pattern, and
+    further combinations of params.
     """
     seeds = itertools.count(zlib.crc32(f"{space.op.name} {seed}".encode()))
-    for position, recipe in enumerate(_unique(itertools.chain(_every_param(space), _taking_turns(space)))):
+    first = required(space, seed)
+    others = _taking_turns(space, np.random.default_rng((seed, 1)))
+    for position, recipe in enumerate(_unique(itertools.chain(first, others))):
         # One entry of y_bar hides what is wrong elsewhere: not where only a few entries are telling.
-        full = position % 5 or position == 0 or any(kind.startswith("near ") for kind in recipe.kinds)
+        full = position % 5 or position < len(first) or any(kind.startswith("near ") for kind in recipe.kinds)
         cotangent = COTANGENTS[0] if full else COTANGENTS[1 + position // 5 % 3]
         yield replace(recipe, seed=next(seeds), cotangent=cotangent)
 
 
-def required(space: Space) -> list[Recipe]:
-    """The part of :func:`systematic` that even the shortest run makes: every param value, every dtype."""
-    return [*_unique(_every_param(space))]
+def required(space: Space, seed: int) -> list[Recipe]:
+    """The part of :func:`systematic` that even the shortest run makes: every param value, every pair, every dtype."""
+    pairs = (_ordinary(space, found) for found in covering(space, seed))
+    return [*_unique(itertools.chain(_every_param(space), pairs))]
 
 
 def strategy(space: Space) -> st.SearchStrategy[Recipe]:
@@ -121,11 +134,12 @@ def strategy(space: Space) -> st.SearchStrategy[Recipe]:
 
     @st.composite
     def recipes(draw: st.DrawFn) -> Recipe:
-        combination = draw(st.sampled_from(space.combinations))
+        # Empty axes hide everything: of all layouts most have one, of all draws few should.
+        combination = draw(st.sampled_from(space.roomy if draw(st.integers(0, 2)) else space.combinations))
         fillings = []
         for name in op.inputs:
             special = kinds(interval(op, name, combination.sizes), combination.params)
-            special += (SHARED,) * (name in _sharing(op))
+            special += (SHARED, BESIDE) * (name in _sharing(op))
             fillings.append(draw(st.sampled_from((*special, *["uniform"] * (len(special) // 2)))))
         return Recipe(
             combination=combination,
@@ -166,8 +180,15 @@ def _every_param(space: Space) -> Iterator[Recipe]:
             yield _ordinary(space, space.nearest(param, key) or space.default)
 
 
-def _taking_turns(space: Space) -> Iterator[Recipe]:
-    groups = (_special_values(space), _small_sizes(space), _float32(space), _broadcasting(space), _param_pairs(space))
+def _taking_turns(space: Space, rng: np.random.Generator) -> Iterator[Recipe]:
+    groups = (
+        _special_values(space),
+        _small_sizes(space),
+        _float32(space),
+        _broadcasting(space),
+        _params_again(space),
+        _combinations(space, rng),
+    )
     for turn in itertools.zip_longest(*groups):
         yield from (recipe for recipe in turn if recipe is not None)
 
@@ -193,7 +214,7 @@ def _special_values(space: Space) -> Iterator[Recipe]:
     combination = space.default
     available = [kinds(interval(space.op, name, combination.sizes)) for name in space.op.inputs]
     ordinary = tuple("uniform" for _ in available)
-    alike = [(SHARED,) if name in _sharing(space.op) else () for name in space.op.inputs]
+    alike = [(SHARED, BESIDE) if name in _sharing(space.op) else () for name in space.op.inputs]
     turns = [
         [(*ordinary[:position], kind, *ordinary[position + 1 :]) for kind in (*first, *special) if kind != "uniform"]
         for position, (first, special) in enumerate(zip(alike, available, strict=True))
@@ -231,8 +252,9 @@ def _broadcasting(space: Space) -> Iterator[Recipe]:
         yield _ordinary(space, space.default, lead=longest if is_mixed else lead, pattern=pattern)
 
 
-def _param_pairs(space: Space) -> Iterator[Recipe]:
-    """Each param value once more in float32 and with a special value, then the combinations of values."""
+def _params_again(space: Space) -> Iterator[Recipe]:
+    """Each param value once more in float32, with a special value, and with inputs close to each other."""
+    close = tuple(BESIDE if name in _sharing(space.op) else "uniform" for name in space.op.inputs)
     for recipe in list(_every_param(space)):
         domain = interval(space.op, next(iter(space.op.inputs)), recipe.combination.sizes)
         first = kinds(domain, recipe.combination.params)
@@ -242,14 +264,17 @@ def _param_pairs(space: Space) -> Iterator[Recipe]:
             yield special
             if "float32" in space.op.dtypes:
                 yield replace(special, dtype="float32")
+        if BESIDE in close and thresholds(recipe.combination.params):
+            yield replace(recipe, kinds=close, lead=max(space.leads, key=math.prod))
         if "float32" in space.op.dtypes:
             yield replace(recipe, dtype="float32")
-    seen: set[tuple[str, ...]] = set()
-    for combination in space.combinations:
-        key = tuple(combination.keys.values())
-        if key not in seen:
-            seen.add(key)
-            yield _ordinary(space, combination)
+
+
+def _combinations(space: Space, rng: np.random.Generator) -> Iterator[Recipe]:
+    """Every combination of param values, in random order, with generic sizes where there are some."""
+    found = list(space.by_params.values())
+    for position in rng.permutation(len(found)):
+        yield _ordinary(space, generic(found[position], rng))
 
 
 def _ordinary(

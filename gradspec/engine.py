@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import time
 import zlib
@@ -15,6 +16,7 @@ from hypothesis import HealthCheck, Phase, Verbosity
 
 from gradspec.caller import CallFailedError
 from gradspec.checks import CHECKS, ORACLES, Check
+from gradspec.covering import covering
 from gradspec.domains import Case, Recipe, make_case, required, strategy, systematic
 from gradspec.errors import DeclarationError, TargetError
 from gradspec.evidence import Evidence
@@ -48,7 +50,8 @@ def verify(
     Args:
         op: The op.
         seed: Decides every draw; the same seed and code give the same report.
-        examples: Cases to draw. Every listed param value and every dtype is tried even if that takes more.
+        examples: Cases to draw. Every listed param value, every pair of values and every dtype are tried even if that
+            takes more.
         checks: Names of the checks to run; all of them by default.
         max_seconds: Stop drawing after this time; what is then unseen is INCONCLUSIVE.
 
@@ -67,12 +70,13 @@ def verify(
         raise TargetError(f"verify: got seed={seed!r}; allowed: a whole number from 0 on")
     run = Run(op, selected(checks), seed, examples)
     deadline = math.inf if max_seconds is None else time.monotonic() + max_seconds
-    for case in _cases(run, seed, examples):
+    pairs = len(covering(run.space, seed))  # on top: they take nothing from special values and small sizes
+    for case in _cases(run, seed, round(SYSTEMATIC_SHARE * examples) + pairs):
         run.examine(case)
         if time.monotonic() > deadline:
             break
     else:
-        _generate(run, seed, examples - run.examples, deadline)
+        _generate(run, seed, examples + pairs - run.examples, deadline)
     return run.report()
 
 
@@ -92,13 +96,11 @@ def selected(names: Iterable[str] | None) -> tuple[Check, ...]:
     return tuple(check for check in CHECKS if check.name in wanted)
 
 
-def _cases(run: Run, seed: int, examples: int) -> Iterator[Case]:
+def _cases(run: Run, seed: int, budget: int) -> Iterator[Case]:
     for dtype in run.op.dtypes:
         yield from declared_examples(run.op, dtype)
-    budget = max(len(required(run.space)), round(SYSTEMATIC_SHARE * examples))
-    for position, recipe in enumerate(systematic(run.space, seed)):
-        if position >= budget:
-            return
+    budget = max(budget, len(required(run.space, seed)))
+    for recipe in itertools.islice(systematic(run.space, seed), budget):
         yield make_case(run.space, recipe)
 
 

@@ -12,11 +12,11 @@ from functools import cached_property
 
 import numpy as np
 
-from gradspec.directions import Directions, single_entries
+from gradspec.directions import Directions, refitted
 from gradspec.measurement import complex_slopes
 from gradspec.oracles.estimate import Estimate
 from gradspec.rounding import ROUNDING, Rounding
-from gradspec.trial import EPS
+from gradspec.trial import EPS, Trial
 
 ORACLE = 10.0  # how many of its claimed errors an oracle may be off: calibrated in VERIFICATION section 3
 CONCLUSIVE = {"float64": 1e-6, "float32": 1e-3}  # a bar above this share of the terms says nothing
@@ -196,40 +196,52 @@ class Evidence(Rounding):
         return np.asarray(agrees.any(axis=0) & ~agrees.all(axis=0))
 
     def _at_ties(self, judgement: Judgement, directions: Directions) -> Judgement:
-        """Accept, for entries that are equal to others, any derivative that occurs at generic points nearby.
+        """Accept, where entries are equal to others, any derivative that occurs at generic points nearby.
 
         Where an op is not regular (a median with ties) both one-sided slopes of an entry can be 0 while a valid
-        choice gives 1: Clarke's subdifferential is sampled instead. Directions that move all of a tie are not touched.
+        choice gives 1: Clarke's subdifferential is sampled instead, along single entries and along directions that
+        move all of a tie alike.
         """
         trial = self.trial
         _, which, counts = np.unique(trial.point, return_inverse=True, return_counts=True)
-        tied = counts[which.reshape(-1)] > 1
-        uneven = _moves_ties_apart(directions.moves, which.reshape(-1), tied) & (directions.entries < 0)
+        which = which.reshape(-1)
+        tied = counts[which] > 1
+        uneven = _moves_ties_apart(directions.moves, which, tied) & (directions.entries < 0)
         judgement = replace(  # across a tie an irregular op has slopes that no choice of cotangent explains
             judgement, conclusive=judgement.conclusive & ~(uneven & judgement.wrong), wrong=judgement.wrong & ~uneven
         )
-        doubtful = [
-            p for p in np.flatnonzero(judgement.wrong) if directions.entries[p] >= 0 and tied[directions.entries[p]]
-        ]
-        if not doubtful or not np.isfinite(judgement.claim[doubtful]).all():
+        doubtful = np.flatnonzero(judgement.wrong & (directions.moves[:, tied] != 0).any(axis=1))
+        if not doubtful.size or not np.isfinite(judgement.claim[doubtful]).all():
             return judgement
         low, high = judgement.want - judgement.width, judgement.want + judgement.width
-        for turn in range(min(int(counts.max()), NEARBY)):
-            moved = trial.moved(np.where(tied, _ranked(which.reshape(-1), turn), 0.0))
-            there, positions = Evidence(moved), directions.entries[doubtful]
-            single = single_entries(moved, positions)
-            estimate = there.along_each(single)[1]
-            scale = directions.moves[doubtful, positions] / single.moves[np.arange(len(positions)), positions]
-            slopes = np.where(trial.v != 0, trial.v * estimate.value, 0.0).sum(axis=1) * scale
-            low[doubtful], high[doubtful] = np.fmin(low[doubtful], slopes), np.fmax(high[doubtful], slopes)
+        rng = np.random.default_rng((trial.case.seed, 11))
+        for turn in range(min(2 * int(counts.max()), NEARBY)):
+            shift = np.where(tied, _ranked(which, turn, rng), 0.0)
+            far, near = (self._slopes_at(trial.moved(shift * size), directions, doubtful) for size in (1.0, 0.5))
+            with np.errstate(all="ignore"):
+                there, bend = 2 * near - far, np.abs(near - far)  # at the tie itself, coming from that side
+            low[doubtful] = np.fmin(low[doubtful], there - bend)
+            high[doubtful] = np.fmax(high[doubtful], there + bend)
         inside = (judgement.claim >= low - judgement.bar) & (judgement.claim <= high + judgement.bar)
+        # A transform hides which entries are tied behind it: where slopes nearby differ, no sample of them is enough.
+        hidden = np.array([trial.op.inputs[name].transform is not None for name in directions.inputs])
+        open_now = np.zeros(len(directions), dtype=bool)
+        open_now[doubtful] = (hidden & ~inside & (high - low > SHARP_ENOUGH * np.abs(judgement.claim)))[doubtful]
         accepted = np.zeros(len(directions), dtype=bool)
         accepted[doubtful] = inside[doubtful]
         return replace(
             judgement,
             width=np.where(accepted, np.abs(judgement.claim - judgement.want), judgement.width),
-            wrong=judgement.wrong & ~accepted,
+            conclusive=judgement.conclusive & ~open_now,
+            wrong=judgement.wrong & ~accepted & ~open_now,
         )
+
+    def _slopes_at(self, moved: Trial, directions: Directions, which: np.ndarray) -> np.ndarray:
+        """⟨v, f⟩'s slopes along some of the directions at another point, per their lengths here."""
+        there, factor = refitted(moved, directions.chosen([*which]))
+        estimate = Evidence(moved).along_each(there)[1]
+        with np.errstate(all="ignore"):
+            return np.asarray(np.where(self.trial.v != 0, self.trial.v * estimate.value, 0.0).sum(axis=1) / factor)
 
 
 def _moves_ties_apart(moves: np.ndarray, groups: np.ndarray, tied: np.ndarray) -> np.ndarray:
@@ -240,10 +252,18 @@ def _moves_ties_apart(moves: np.ndarray, groups: np.ndarray, tied: np.ndarray) -
     return apart
 
 
-def _ranked(groups: np.ndarray, turn: int) -> np.ndarray:
-    """Offsets in [-1, 1] that tell the members of each group apart; over the turns each takes each rank once."""
+def _ranked(groups: np.ndarray, turn: int, rng: np.random.Generator) -> np.ndarray:
+    """Offsets in [-1, 1] that tell the members of each group apart.
+
+    Over the turns each member takes each rank once with the others in rising and once in falling order: torch.topk
+    and sort take the first of equal entries, which is a falling order. After that the order is random.
+    """
     offsets = np.zeros(groups.shape)
     for group in np.unique(groups):
         members = np.flatnonzero(groups == group)
-        offsets[members] = np.roll(np.linspace(-1.0, 1.0, len(members)), turn)
+        ranks = np.linspace(-1.0, 1.0, len(members))
+        if turn < 2 * len(members):
+            offsets[members] = np.roll(ranks[:: -1 if turn % 2 else 1], turn // 2)
+        else:
+            offsets[members] = rng.permutation(ranks)
     return offsets

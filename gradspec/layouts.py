@@ -115,6 +115,21 @@ class Space:
         return best
 
     @cached_property
+    def by_params(self) -> Mapping[tuple[str, ...], list[Combination]]:
+        """The combinations by their params' keys, preferred sizes first."""
+        found: dict[tuple[str, ...], list[Combination]] = {}
+        for combination in self.combinations:
+            found.setdefault(tuple(combination.keys.values()), []).append(combination)
+        return found
+
+    @cached_property
+    def roomy(self) -> list[Combination]:
+        """The combinations without an empty axis, or all if each has one."""
+        return [combination for combination in self.combinations if 0 not in combination.sizes.values()] or list(
+            self.combinations
+        )
+
+    @cached_property
     def _values(self) -> Mapping[str, list[str]]:
         found = {param: {combination.keys[param] for combination in self.combinations} for param in self.op.params}
         return {param: sorted(keys, key=_key_order) for param, keys in found.items()}

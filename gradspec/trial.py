@@ -142,9 +142,7 @@ class Trial(Caller):
 
     def unflattened(self, point: np.ndarray) -> Arrays:
         """The drawn inputs for a flat vector; nobody else holds these arrays."""
-        return tuple(
-            [u.copy() if where is None else point[where].reshape(u.shape).copy() for where, u in self._places]
-        )
+        return tuple([u.copy() if where is None else point[where].reshape(u.shape).copy() for where, u in self._places])
 
     def outputs(self, point: np.ndarray) -> np.ndarray:
         """Forward as a function (n,) -> (m,) in float64; NaN where it raises."""

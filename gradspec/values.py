@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,6 @@ LARGEST = 1e8  # params above this are no thresholds
 NEAR = (0.02, 0.15)  # relative distance to a threshold: near, and far enough for the steps of an oracle
 SPREAD = 20.0  # width of the ordinary draws where the domain lies apart from `typical`
 CLOSE_TOGETHER = "close together"  # in float32 only: in float64 no oracle tells a lost digit from a rounded one
-SHARED = "shared with another input"
 SPECIAL = (1.0, -1.0, 0.5, 2.0, -0.0)
 
 
@@ -48,7 +47,8 @@ class Interval:
         if self.integer:
             return x
         number = x.dtype.type
-        low, high = number(self.lo), number(self.hi)
+        with np.errstate(over="ignore"):  # an edge beyond float32 is inf there
+            low, high = number(self.lo), number(self.hi)
         if float(low) < self.lo:  # compared as Python floats: NumPy would round lo to x's dtype first
             low = np.nextafter(low, number(np.inf))
         if float(high) > self.hi:
@@ -211,10 +211,14 @@ def kinds(domain: Interval, params: Mapping[str, Any] | None = None) -> tuple[st
 
 def near(domain: Interval, params: Mapping[str, Any] | None) -> list[str]:
     """The kinds for values around params that are numbers, with either sign."""
-    numbers = (value for value in (params or {}).values() if isinstance(value, (int, float, np.number)))
-    numbers = (abs(float(value)) for value in numbers if not isinstance(value, bool))
-    found = (f"near {value!r}" for value in numbers if SMALLEST < value < LARGEST)
-    return [] if domain.integer else list(dict.fromkeys(found))
+    return [] if domain.integer else [f"near {value!r}" for value in thresholds(params or {})]
+
+
+def thresholds(params: Mapping[str, Any]) -> list[float]:
+    """The magnitudes of the params that are numbers, each once; any may be a threshold."""
+    numbers = (value for value in params.values() if isinstance(value, (int, float, np.number)))
+    sizes = (abs(float(value)) for value in numbers if not isinstance(value, bool))
+    return list(dict.fromkeys(size for size in sizes if SMALLEST < size < LARGEST))
 
 
 def fill(domain: Interval, shape: tuple[int, ...], kind: str, rng: np.random.Generator) -> np.ndarray:
@@ -235,31 +239,6 @@ def _filled_with_integers(domain: Interval, shape: tuple[int, ...], kind: str, r
         inside = (value for value in (range(low, high + 1) if kind == "lowest" else range(high, low - 1, -1)))
         return np.full(shape, next(value for value in inside if value not in holes), dtype=np.int64)
     return _integers(domain, shape, rng)
-
-
-def shared(
-    others: Sequence[np.ndarray], domain: Interval, shape: tuple[int, ...], rng: np.random.Generator
-) -> np.ndarray:
-    """Ordinary values, but half of the rows are rows of an earlier input: points that coincide.
-
-    Args:
-        others: The earlier inputs, of any dtype; the last one of floats counts.
-        domain: Where the values may lie.
-        shape: The shape to fill.
-        rng: Decides which rows.
-    """
-    x = fill(domain, shape, "uniform", rng)
-    source = next((other for other in reversed(others) if other.dtype.kind == "f"), None)
-    if source is None or not x.size or not source.size:
-        return x
-    width = shape[-1] if x.ndim > 1 and source.shape[-1:] == shape[-1:] else 1
-    rows, available = x.reshape(-1, width), source.reshape(-1, width)
-    chosen = rng.permutation(len(rows))[: max(1, len(rows) // 2)]
-    if len(rows) == len(available):  # entry by entry where the inputs are alike
-        rows[chosen] = available[chosen]
-    else:
-        rows[chosen] = available[rng.integers(len(available), size=len(chosen))]
-    return domain.repaired(rows.reshape(shape))
 
 
 def _filler(domain: Interval, kind: str) -> Filler:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from operator import index
 from types import ModuleType
 
@@ -46,7 +47,7 @@ class Threads:
             function(0, size)
             return
         bounds = [size * part // parts for part in range(parts + 1)]
-        others = [self._pool.submit(function, *pair) for pair in zip(bounds[1:-1], bounds[2:], strict=True)]
+        others = [self._pool.submit(function, *pair) for pair in pairwise(bounds[1:])]
         function(0, bounds[1])
         for other in others:
             other.result()

@@ -21,9 +21,7 @@ def _softmax(x: Any, axis: int = -1) -> tuple[Any, Any]:
     along = one_axis("softmax", axis, x.ndim)
     if x.size == 0:  # no largest element to subtract
         return x.copy(), (x, along)
-    with np.errstate(
-        over="ignore"
-    ):  # two huge numbers of unlike sign: a difference of -inf gives e = 0, which is right
+    with np.errstate(over="ignore", invalid="ignore"):  # huge numbers of unlike sign: e^-inf = 0, which is right
         e = np.exp(x - x.max(axis=along, keepdims=True))
     y = e / e.sum(axis=along, keepdims=True)
     return y, (y, along)
@@ -41,7 +39,7 @@ def _logsoftmax(x: Any, axis: int = -1) -> tuple[Any, Any]:
     if x.size == 0:  # no largest element to subtract
         return x.copy(), None
     peak = x.argmax(axis=along, keepdims=True)
-    with np.errstate(over="ignore"):  # two huge numbers of unlike sign: y is -inf, p is 0
+    with np.errstate(over="ignore", invalid="ignore"):  # two huge numbers of unlike sign: y is -inf, p is 0
         shifted = x - np.take_along_axis(x, peak, along)
     p = np.exp(shifted)
     np.put_along_axis(p, peak, 0, along)  # its 1 is left to log1p, in which it hides nothing

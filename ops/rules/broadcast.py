@@ -34,7 +34,13 @@ def as_dtype(cotangent: Any, dtype: Any) -> Any:
     return cotangent if cotangent.dtype == dtype else cotangent.astype(dtype)
 
 
-def _require_fit(op: str, a: Any, b: Any) -> None:
+def require_fit(op: str, a: Any, b: Any) -> None:
+    """Refuse what is not two arrays of floats whose shapes broadcast.
+
+    Raises:
+        InputTypeError: *a* or *b* is no array of floats.
+        ShapeMismatchError: Their shapes do not broadcast.
+    """
     require_floats(op, "a", a)
     require_floats(op, "b", b)
     if a.shape != b.shape:
@@ -46,7 +52,7 @@ def _require_fit(op: str, a: Any, b: Any) -> None:
 
 
 def _add(a: Any, b: Any) -> tuple[Any, Any]:
-    _require_fit("add", a, b)
+    require_fit("add", a, b)
     return a + b, (a.shape, a.dtype, b.shape, b.dtype)
 
 
@@ -56,7 +62,7 @@ def _add_vjp(saved: Any, y_bar: Any) -> tuple[Any, Any]:
 
 
 def _sub(a: Any, b: Any) -> tuple[Any, Any]:
-    _require_fit("sub", a, b)
+    require_fit("sub", a, b)
     return a - b, (a.shape, a.dtype, b.shape, b.dtype)
 
 
@@ -66,7 +72,7 @@ def _sub_vjp(saved: Any, y_bar: Any) -> tuple[Any, Any]:
 
 
 def _mul(a: Any, b: Any) -> tuple[Any, Any]:
-    _require_fit("mul", a, b)
+    require_fit("mul", a, b)
     return a * b, (a, b)
 
 
@@ -76,15 +82,19 @@ def _mul_vjp(saved: Any, y_bar: Any) -> tuple[Any, Any]:
 
 
 def _div(a: Any, b: Any) -> tuple[Any, Any]:
-    _require_fit("div", a, b)
-    y = a / b
+    """Divide; by 0 is infinite or NaN, as in torch, without a warning."""
+    require_fit("div", a, b)
+    with np.errstate(all="ignore"):
+        y = a / b
     return y, (a, b, y)
 
 
 def _div_vjp(saved: Any, y_bar: Any) -> tuple[Any, Any]:
     a, b, y = saved
-    slope = y / b  # a / b² would overflow in b² where the quotient is an ordinary number
-    return unbroadcast(y_bar / b, a.shape, a.dtype), -unbroadcast(y_bar * slope, b.shape, b.dtype)
+    with np.errstate(all="ignore"):
+        slope = y / b  # a / b² would overflow in b² where the quotient is an ordinary number
+        a_bar, b_bar = y_bar / b, y_bar * slope
+    return unbroadcast(a_bar, a.shape, a.dtype), -unbroadcast(b_bar, b.shape, b.dtype)
 
 
 def _neg(x: Any) -> tuple[Any, Any]:

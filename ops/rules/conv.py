@@ -19,7 +19,7 @@ from ops.rules.window import Window, has_windows, pair, sizes_of
 def _conv2d(
     x: Any, w: Any, b: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> tuple[Any, Any]:
-    """Correlate each image of *x* (n, c, h, w) with each kernel of *w* (o, c / groups, k, l), and add *b* (o,) if given."""
+    """Correlate each image of *x* (n, c, h, w) with each kernel of *w* (o, c / groups, k, l); add *b* (o,) if given."""
     _require_images("conv2d", x, w, "(n, c, h, w)", "(o, c / groups, k, l)", 4)
     return _convolve("conv2d", x, w, b, _window("conv2d", w, stride, padding, dilation), groups)
 
@@ -27,7 +27,7 @@ def _conv2d(
 def _conv1d(
     x: Any, w: Any, b: Any = None, stride: int = 1, padding: int = 0, dilation: int = 1, groups: int = 1
 ) -> tuple[Any, Any]:
-    """Correlate each signal of *x* (n, c, t) with each kernel of *w* (o, c / groups, k), and add *b* (o,) if given."""
+    """Correlate each signal of *x* (n, c, t) with each kernel of *w* (o, c / groups, k); add *b* (o,) if given."""
     _require_images("conv1d", x, w, "(n, c, t)", "(o, c / groups, k)", 3)
     whole = [_whole("conv1d", *given) for given in _numbers(stride, padding, dilation)]
     window = Window((1, w.shape[2]), (1, whole[0]), (0, whole[1]), (1, whole[2]))
@@ -65,7 +65,7 @@ def _conv1d_vjp(saved: Any, y_bar: Any, needs: tuple[bool, ...] = (True, True, T
     return x_bar if x_bar is None else x_bar[:, :, 0], w_bar if w_bar is None else w_bar[:, :, 0], *b_bar
 
 
-def _conv_transpose2d(  # noqa: PLR0913 -- the field's standard params
+def _conv_transpose2d(
     x: Any,
     w: Any,
     b: Any = None,
@@ -223,7 +223,7 @@ conv1d = Op(
     vjp=_conv1d_vjp,
     inputs={"x": real("n g*i w"), "w": real("g*o i l"), "b": real("g*o")},
     params={"stride": (1, 2, 3), "padding": (0, 1, 2), "dilation": (1, 2), "groups": (_groups,)},
-    sizes={name: _SIZES[name] for name in "n g i o w l".split()},
+    sizes={name: _SIZES[name] for name in ("n", "g", "i", "o", "w", "l")},
     where=_fits,
     torch=functional("conv1d"),
     formula=r"y_{nop} = b_o + \sum_{cl} w_{ocl} x_{n, c, s p + d l - m}, "

@@ -70,7 +70,7 @@ def correlate(x: Any, w: Any, window: Window, groups: int, counts: tuple[int, in
 
 
 def kernel_cotangent(x: Any, y_bar: Any, window: Window, groups: int, shape: tuple[int, ...]) -> Any:
-    """The cotangent of the kernel, of *shape* (o, C / groups, k, l), for x (H, C, W, n) and y_bar (rows, o, columns, n)."""
+    """The cotangent of the kernel, of *shape* (o, C / groups, k, l), for the image (H, C, W, n)."""
     rows, o, columns, n = y_bar.shape
     counts, work = (rows, columns), y_bar.size * int(np.prod(shape[1:]))
     if _is_direct(window, groups):
@@ -97,7 +97,7 @@ def kernel_cotangent(x: Any, y_bar: Any, window: Window, groups: int, shape: tup
 
 
 def image_cotangent(y_bar: Any, w: Any, window: Window, groups: int, shape: tuple[int, ...]) -> Any:
-    """The cotangent of the image, of *shape* (H, C, W, n), for y_bar (rows, o, columns, n) and w (o, C / groups, k, l)."""
+    """The cotangent of the image, of *shape* (H, C, W, n), for y_bar (rows, o, columns, n)."""
     rows, o, columns, n = y_bar.shape
     x_bar = np.zeros(shape, np.result_type(y_bar, w))
     if _is_direct(window, groups):

@@ -21,7 +21,12 @@ from ops.rules.window import Window, has_windows, pair
 
 
 def _max_pool2d(
-    x: Any, size: Any = 2, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False
+    x: Any,
+    size: Any = 2,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,  # noqa: FBT001, FBT002 -- torch's keyword
 ) -> tuple[Any, Any]:
     """Take the largest number of each window of *x* (n, c, h, w); NaN wins. The stride is the size if not given."""
     window, counts = _windows("max_pool2d", x, size, stride, padding, dilation, ceil_mode)
@@ -79,8 +84,8 @@ def _avg_pool2d(
     size: Any = 2,
     stride: Any = None,
     padding: Any = 0,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
+    ceil_mode: bool = False,  # noqa: FBT001, FBT002 -- torch's keyword
+    count_include_pad: bool = True,  # noqa: FBT001, FBT002 -- torch's keyword
 ) -> tuple[Any, Any]:
     """Average each window of *x* (n, c, h, w). The stride is the size if not given.
 

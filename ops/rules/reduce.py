@@ -11,12 +11,13 @@ import numpy as np
 from gradspec.spec import Op, real
 from ops.errors import ShapeMismatchError
 from ops.rules.guards import many_axes, require_floats
+from ops.rules.reference import over_axes
 
-_AXES = (None, 0, 1, -1, (0, 2), (-1, -2))
+AXES = (None, 0, 1, -1, (0, 2), (-1, -2), ())
 
 
 def _sum(x: Any, axis: Any = None, keepdims: bool = False) -> tuple[Any, Any]:  # noqa: FBT001, FBT002 -- NumPy's keyword
-    """Sum *x* over *axis*: None for all, a number, or a tuple."""
+    """Sum *x* over *axis*: None for all, a number, or a tuple; the empty one reduces nothing."""
     require_floats("sum", "x", x)
     axes = many_axes("sum", axis, x.ndim)
     return x.sum(axis=axes, keepdims=keepdims), (x.shape, axes)
@@ -31,7 +32,7 @@ def _mean(x: Any, axis: Any = None, keepdims: bool = False) -> tuple[Any, Any]: 
     """Average *x* over *axis*: None for all, a number, or a tuple. The mean of nothing is NaN."""
     require_floats("mean", "x", x)
     axes = many_axes("mean", axis, x.ndim)
-    count = _count(x.shape, axes)
+    count = count_along(x.shape, axes)
     return average(x.sum(axis=axes, keepdims=keepdims), count), (x.shape, axes, count)
 
 
@@ -56,24 +57,36 @@ def _row_max_vjp(saved: Any, y_bar: Any) -> tuple[Any]:
     return (x_bar,)
 
 
-def average(total: Any, count: int) -> Any:
+def average(total: Any, count: float) -> Any:
     """Divide *total* by *count*; NaN for a count of 0, without the warning that 0 / 0 gives."""
     return total / count if count else total + math.nan
 
 
-def _spread(y_bar: Any, shape: tuple[int, ...], axes: tuple[int, ...]) -> Any:
-    x_bar = np.empty(shape, y_bar.dtype)
-    x_bar[...] = y_bar.reshape([1 if axis in axes else size for axis, size in enumerate(shape)])
-    return x_bar
+def kept(y_bar: Any, shape: tuple[int, ...], axes: tuple[int, ...]) -> Any:
+    """*y_bar* of an input of *shape*, with the reduced *axes* as axes of size 1."""
+    return y_bar.reshape([1 if axis in axes else size for axis, size in enumerate(shape)])
 
 
-def _count(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
+def finished(y: Any, axes: tuple[int, ...], keepdims: bool) -> Any:  # noqa: FBT001 -- NumPy's keyword
+    """*y*, whose reduced *axes* are still there with size 1, in the shape that *keepdims* asks for."""
+    return y if keepdims else y.squeeze(axes)
+
+
+def count_along(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
+    """How many elements become one."""
     return math.prod([shape[axis] for axis in axes])
 
 
-def _averages_something(sizes: Mapping[str, int], params: Mapping[str, Any]) -> bool:
+def _spread(y_bar: Any, shape: tuple[int, ...], axes: tuple[int, ...]) -> Any:
+    x_bar = np.empty(shape, y_bar.dtype)
+    x_bar[...] = kept(y_bar, shape, axes)
+    return x_bar
+
+
+def reduces_some(sizes: Mapping[str, int], params: Mapping[str, Any]) -> bool:
+    """Whether there are more elements to reduce than ddof, for declarations of ops of x (n, m, d)."""
     shape = (sizes["n"], sizes["m"], sizes["d"])
-    return _count(shape, many_axes("mean", params["axis"], len(shape))) > 0
+    return count_along(shape, many_axes("mean", params["axis"], len(shape))) > int(params.get("ddof", 0))
 
 
 sum = Op(  # noqa: A001 -- ops.sum is the op's name
@@ -81,8 +94,8 @@ sum = Op(  # noqa: A001 -- ops.sum is the op's name
     forward=_sum,
     vjp=_sum_vjp,
     inputs={"x": real("n m d")},
-    params={"axis": _AXES, "keepdims": (False, True)},
-    torch=lambda x, axis, keepdims: x.sum(dim=axis, keepdim=keepdims),
+    params={"axis": AXES, "keepdims": (False, True)},
+    torch=over_axes(lambda x, dim, keepdim: x.sum(dim, keepdim)),
     formula=r"y_i = \sum_k x_{ik}",
     vjp_formula=r"\bar x_{ik} = \bar y_i",
     source="the chain rule",
@@ -94,9 +107,9 @@ mean = Op(
     forward=_mean,
     vjp=_mean_vjp,
     inputs={"x": real("n m d")},
-    params={"axis": _AXES, "keepdims": (False, True)},
-    where=_averages_something,
-    torch=lambda x, axis, keepdims: x.mean(dim=axis, keepdim=keepdims),
+    params={"axis": AXES, "keepdims": (False, True)},
+    where=reduces_some,
+    torch=over_axes(lambda x, dim, keepdim: x.mean(dim, keepdim)),
     formula=r"y_i = \frac{1}{K} \sum_{k=1}^{K} x_{ik}",
     vjp_formula=r"\bar x_{ik} = \bar y_i / K",
     source="the chain rule",

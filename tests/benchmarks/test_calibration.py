@@ -3,14 +3,17 @@
 # ruff: noqa: T201  (the numbers are what these tests exist for; shown with -rP)
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks import calibration
 from benchmarks.calibration import EXCEEDED, OPEN, RANDOM, line, registry, vector_functions
 from gradspec import Op
-from ops import OPS
+from ops import OPS, add
 
 Recorder = Callable[[str, object], None]
 
@@ -42,3 +45,14 @@ def test_of_the_registry_hardly_a_comparison_is_inconclusive(op: Op, record_prop
     assert count.comparisons > 50
     assert count.open_share < OPEN
     assert count.exceeded == 0
+
+
+def test_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Random functions first, then the ops; beside them what is promised."""
+    monkeypatch.setattr(calibration, "OPS", (add,))
+    path = tmp_path / "calibration.json"
+    assert 0 == calibration.main(["--functions", "2", "--examples", "10", "--record", str(path)])
+    record = json.loads(path.read_text())
+    assert {"open": 0.05, "exceeded": 0.001} == record["promised"]
+    assert [RANDOM, "add"] == [*record["counts"]]
+    assert {"comparisons": 40, "conclusive": 40, "exceeded": 0} == record["counts"][RANDOM]

@@ -75,3 +75,8 @@ def visible_text(html: str) -> str:
     """What a person reads: no tags, no styles, no annotation behind a formula."""
     html = re.sub(r"<(style|annotation)\b.*?</\1>", "", html, flags=re.DOTALL)
     return re.sub(r"<[^>]*>", "", html)
+
+
+def words(html: str) -> str:
+    """The same in one line, with ordinary spaces, also between the cells of a table."""
+    return " ".join(visible_text(re.sub(r"</(td|th)>", r" </\1>", html)).split())

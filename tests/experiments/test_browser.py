@@ -11,11 +11,14 @@ import pytest
 
 import ops
 from experiments.catalogue import EXPERIMENTS
+from experiments.trust import trust
 from tests.experiments.reports import Report
 
 CONTRAST = 4.5
 """WCAG 2.2, success criterion 1.4.3, level AA."""
 PHONE = 390
+CHARTS = 2 * len(EXPERIMENTS) + 3 * (trust().cost is not None)
+"""Two for each experiment; three for the costs, where they were measured."""
 
 COLOURS = """
 function ground(element) {
@@ -108,7 +111,7 @@ def test_everything_can_be_seen(screen: Screen, driver: Any) -> None:
     counts = {
         ".matrix tbody tr": len(ops.OPS),
         "table.numbers": len(EXPERIMENTS),
-        ".panel svg": 2 * len(EXPERIMENTS),
+        ".panel svg": CHARTS,
         ".claim": claims,
         "dd math": 2 * len(ops.OPS),
     }
@@ -179,7 +182,7 @@ def test_legends_cover_no_line(screen: Screen, driver: Any) -> None:
         });
     """)
 
-    assert len(places) == 2 * len(EXPERIMENTS)
+    assert len(places) == CHARTS
     for legend_bottom, axes_top, legend_right, right in places:
         assert legend_bottom <= axes_top + 1
         assert legend_right <= right + 1

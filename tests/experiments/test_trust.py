@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from experiments.page import Page, render
 from experiments.trust import RECORDS, Broken, Detection, Trust, trust
+from tests.experiments.reports import visible_text, words
 
 SEEDS = {
     "ops": {
@@ -40,15 +42,34 @@ MUTANTS = {
             "named": 4,
             "not_killed": [{"mutant": "1 → 2", "outcome": "no difference", "why": "there is one axis"}],
         },
-        "exp": {"mutants": 4, "killed": 4, "nameable": 2, "named": 2, "not_killed": []},
+        "abs": {"mutants": 4, "killed": 4, "nameable": 2, "named": 2, "not_killed": []},
+        "exp": {"mutants": 4, "killed": 4, "nameable": 2, "named": 1, "not_killed": []},
     }
+}
+CALIBRATION = {
+    "functions": 2000,
+    "examples": 60,
+    "promised": {"open": 0.05, "exceeded": 0.001},
+    "counts": {
+        "random functions": {"comparisons": 4000, "conclusive": 3990, "exceeded": 1},
+        "add": {"comparisons": 100, "conclusive": 100, "exceeded": 0},
+        "exp": {"comparisons": 300, "conclusive": 240, "exceeded": 0},
+        "log": {"comparisons": 100, "conclusive": 99, "exceeded": 3},
+    },
 }
 
 
 @pytest.fixture
 def records(tmp_path: Path) -> Path:
     """A folder with the records."""
-    for name, record in (("seeds", SEEDS), ("known_bugs", BUGS), ("torch_functions", TORCH), ("mutants", MUTANTS)):
+    found = {
+        "seeds": SEEDS,
+        "known_bugs": BUGS,
+        "torch_functions": TORCH,
+        "mutants": MUTANTS,
+        "calibration": CALIBRATION,
+    }
+    for name, record in found.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(record))
     return tmp_path
 
@@ -64,15 +85,17 @@ def test_the_figures_are_those_of_the_records(records: Path) -> None:
     assert (30, 1, 2, 10) == (found.runs, found.fails, found.unsure, found.seeds)
     assert (70, 3) == (found.earlier, found.earlier_fails)
     assert [
-        Detection(name="small", bugs=2, caught=5, wrong=6, accused=1, right=6),
         Detection(name="dtype", bugs=1, caught=3, wrong=3, accused=1, right=3),
+        Detection(name="small", bugs=2, caught=5, wrong=6, accused=1, right=6),
         Detection(name="all", bugs=3, caught=8, wrong=9, accused=2, right=9),
     ] == found.detections
     assert [
         Broken(name="add", mutants=9, killed=8, nameable=5, named=4, left=[("1 → 2", "there is one axis")]),
-        Broken(name="exp", mutants=4, killed=4, nameable=2, named=2, left=[]),
-        Broken(name="all", mutants=13, killed=12, nameable=7, named=6),
+        Broken(name="exp", mutants=4, killed=4, nameable=2, named=1, left=[]),
+        Broken(name="abs", mutants=4, killed=4, nameable=2, named=2, left=[]),
+        Broken(name="all", mutants=17, killed=16, nameable=9, named=7),
     ] == found.broken
+    assert [("add", "1 → 2", "there is one axis")] == found.survivors
     assert (2, 1, "9.9") == (found.functions, found.passed, found.torch)
     assert [("bad", "it <drops> a term", "x = 1")] == found.findings
 
@@ -83,12 +106,72 @@ def test_the_page_shows_them(records: Path) -> None:
     assert "30 runs on the ops above, at least 10 seeds each, gave 1 failures and 2 inconclusive verdicts" in html
     assert "70 more of earlier versions of the code: 3 failures" in html
     assert '<td class="amount">8 of 9</td><td class="amount">2 of 9</td>' in html
-    assert '<td class="amount">12 of 13</td><td class="amount">6 of 7</td>' in html
+    assert '<td class="amount">16 of 17</td><td class="amount">7 of 9</td>' in html
     assert "add: 1 → 2" in html
     assert "There is one axis" in html
     assert "1 of 2 functions pass" in html
     assert "It &lt;drops&gt; a term" in html
     assert 'href="#trust"' in html
+
+
+def test_error_bars_are_those_of_the_record(records: Path) -> None:
+    """Random functions, all ops together, and each op: those outside their bar first, then the inconclusive ones."""
+    found = trust(records).calibration
+    assert found is not None
+    assert (2000, 60, 0.05, 0.001) == (
+        found.functions,
+        found.examples,
+        found.open_promised,
+        found.exceeded_promised,
+    )
+    assert (4000, pytest.approx(0.0025), 1) == (found.random.comparisons, found.random.open, found.random.exceeded)
+    assert (500, pytest.approx(61 / 500), 3, pytest.approx(3 / 439)) == (
+        found.registry.comparisons,
+        found.registry.open,
+        found.registry.exceeded,
+        found.registry.exceeded_share,
+    )
+    assert ["log", "exp", "add"] == [row.name for row in found.ops]
+    assert [False, False, True] == [found.is_kept_by(row) for row in found.ops]
+    assert not found.is_kept
+
+
+def test_the_page_says_which_ops_keep_the_promise(records: Path) -> None:
+    """One word at each op that does not, and one at the promise."""
+    text = words(page(trust(records)))
+    assert "less than 5 % inconclusive, less than 0.1 % of the others outside" in text
+    assert "random functions 4 000 0.25 % 1 (0.025 %)" in text
+    assert "log ✗ not kept 100 1 % 3 (3 %)" in text
+    assert "exp ✗ not kept 300 20 % 0" in text
+    assert "add 100 0 % 0" in text
+    assert 5 == text.count("✗ not kept")  # the promise, all ops, the worst op, and both of them in the table
+    assert 0 == text.count("✓ kept")
+
+
+def test_a_promise_that_is_kept_says_so(tmp_path: Path) -> None:
+    """Equal to it is not below it."""
+    counts = {"random functions": {"comparisons": 100, "conclusive": 96, "exceeded": 0}}
+    for conclusive, word in ((96, "✓ kept"), (95, "✗ not kept")):
+        counts["add"] = {"comparisons": 100, "conclusive": conclusive, "exceeded": 0}
+        (tmp_path / "calibration.json").write_text(json.dumps({**CALIBRATION, "counts": counts}))
+        assert f"outside {word}." in words(page(trust(tmp_path)))
+
+
+def test_tables_of_ops_are_folded(records: Path) -> None:
+    """With a hundred ops the section can still be read: rows are inside <details>, below a line that counts them."""
+    html = page(trust(records))
+    folded = "".join(re.findall(r"<details>.*?</details>", html, flags=re.DOTALL))
+    for summary in (
+        "The 2 classes of bugs, the least caught first",
+        "The 3 ops, those with most survivors first",
+        "The 1 that do not fail, and why",
+        "The 3 ops, the worst first",
+    ):
+        assert f"<summary>{summary}</summary>" in folded
+    outside = re.sub(r"<details>.*?</details>", "", html, flags=re.DOTALL)
+    assert ["random functions", "all ops", "worst op: log"] == [
+        visible_text(row).split(" ✗")[0] for row in re.findall(r'<th scope="row">(.*?)</th>', outside)
+    ]
 
 
 @pytest.mark.parametrize("content", [None, "{", "[1]", "3", '{"ops": 3}', '{"ops": {"add": {}}}'])
@@ -99,6 +182,25 @@ def test_a_record_that_is_not_there_is_left_out(tmp_path: Path, content: str | N
     found = trust(tmp_path)
     assert (0, 0, []) == (found.runs, found.functions, [*found.detections, *found.findings])
     assert "How far to trust a verdict" not in page(found)
+
+
+@pytest.mark.parametrize("name", ["seeds", "known_bugs", "torch_functions", "mutants", "calibration", "cost"])
+@pytest.mark.parametrize(
+    "content", ["{", "[1]", '{"ops": 3}', '{"counts": {}, "points": 1, "classes": [], "functions": [1]}']
+)
+def test_a_spoilt_record_takes_no_other_with_it(records: Path, name: str, content: str) -> None:
+    """What the others say stays on the page."""
+    (records / f"{name}.json").write_text(content)
+    found = trust(records)
+    known = {
+        "seeds": found.runs,
+        "known_bugs": found.detections,
+        "torch_functions": found.functions,
+        "mutants": found.broken,
+        "calibration": found.calibration,
+    }
+    assert {other: other != name for other in known} == {other: bool(value) for other, value in known.items()}
+    assert "How far to trust a verdict" in page(found)
 
 
 def test_the_records_of_this_repository_are_read() -> None:

@@ -152,6 +152,16 @@ def test_a_hang_is_stopped(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
         verify(Op(name="endless", inputs={"x": real("n")}, params={"p": (3,)}, **hanging))
 
 
+def _wait_too_long() -> None:
+    with WATCH:
+        WATCH.begin()
+        try:
+            with WATCH:  # blocks within blocks
+                threading.Event().wait(5.0)
+        finally:
+            WATCH.end()
+
+
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no alarms on this system")
 def test_somebody_elses_alarm_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """pytest-timeout sets one, too: ours is not set beside it, and none is left behind."""
@@ -165,13 +175,8 @@ def test_somebody_elses_alarm_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> 
         signal.setitimer(signal.ITIMER_REAL, 0.0)
     handler = signal.getsignal(signal.SIGALRM)
     monkeypatch.setattr("gradspec.limits.CALL_SECONDS", 0.01)
-    with pytest.raises(OutOfTimeError), WATCH:
-        WATCH.begin()
-        try:
-            with WATCH:  # blocks within blocks
-                threading.Event().wait(5.0)
-        finally:
-            WATCH.end()
+    with pytest.raises(OutOfTimeError):
+        _wait_too_long()
     assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
     assert signal.getsignal(signal.SIGALRM) is handler
 

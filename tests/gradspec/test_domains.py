@@ -84,7 +84,7 @@ def test_the_shortest_run_tries_every_param_value_and_dtype() -> None:
         forward=lambda x, p, q: (x**p * q, (x, p, q)),
         params={"p": (2, 3, 1), "q": lambda sizes: [1, sizes["n"]]},
     )
-    recipes = required(Space(op))
+    recipes = required(Space(op), 0)
     assert {2, 3, 1} == {recipe.combination.params["p"] for recipe in recipes}
     assert {"0", "1"} == {recipe.combination.keys["q"] for recipe in recipes}
     assert {"float64", "float32"} == {recipe.dtype for recipe in recipes}

@@ -10,12 +10,13 @@ import pytest
 
 import ops
 from gradspec.spec import Op
+from ops.errors import BadInputError, InputTypeError, OutOfRangeError, ParamError, ShapeMismatchError
 
 both = pytest.mark.parametrize("op", [ops.nll, ops.cross_entropy], ids=lambda op: op.name)
 
 
 @both
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 @pytest.mark.parametrize("shape", [(4, 3), (1, 1), (5, 2)], ids=str)
 def test_as_torch(op: Op, reduction: str, shape: tuple[int, int], rng: np.random.Generator, matches_torch: Any) -> None:
     """Value and cotangent equal torch's; equal scores included."""
@@ -26,12 +27,14 @@ def test_as_torch(op: Op, reduction: str, shape: tuple[int, int], rng: np.random
 
 @both
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_empty_batch(op: Op, reduction: str) -> None:
-    """Its sum is 0 and its mean NaN, as in torch; the cotangent is empty."""
-    y, saved = op.forward(np.ones((0, 3), np.float32), np.zeros(0, np.int64), reduction=reduction)
-    assert np.isnan(y) if reduction == "mean" else y == 0
-    scores_bar, labels_bar = op.vjp(saved, np.ones((), np.float32))
+@pytest.mark.parametrize("ignore_index", [None, -100])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_empty_batch(op: Op, reduction: str, ignore_index: int | None) -> None:
+    """Its sum is 0, its mean NaN and the single losses are none, as in torch; the cotangent is empty."""
+    nothing = np.ones((0, 3), np.float32), np.zeros(0, np.int64)
+    y, saved = op.forward(*nothing, reduction=reduction, ignore_index=ignore_index)
+    assert {"mean": "nan", "sum": "0", "none": "[]"}[reduction] == str(abs(y)).removesuffix(".0")
+    scores_bar, labels_bar = op.vjp(saved, np.ones(np.shape(y), np.float32))
     assert ((0, 3), np.float32, None) == (scores_bar.shape, scores_bar.dtype, labels_bar)
 
 
@@ -74,3 +77,102 @@ def test_nan_logit_shows(position: int) -> None:
     x = np.array([[1.0, 2.0]])
     x[0, position] = np.nan
     assert math.isnan(ops.cross_entropy(x, np.array([0])))
+
+
+@both
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("ignore_index", [-100, 1, 7])
+def test_ignored_labels_as_torch(
+    op: Op, reduction: str, ignore_index: int, rng: np.random.Generator, matches_torch: Any
+) -> None:
+    """Value and cotangent equal torch's where some labels, or none, are to be ignored."""
+    labels = np.array([0, ignore_index, 2, ignore_index, 1])
+    matches_torch(op, rng.standard_normal((5, 3)), labels, reduction=reduction, ignore_index=ignore_index)
+    matches_torch(op, rng.standard_normal((3, 3)), np.array([0, 2, 0]), reduction=reduction, ignore_index=ignore_index)
+
+
+@both
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_all_labels_ignored(op: Op, reduction: str) -> None:
+    """The mean is NaN, the sum and the single losses are 0, and the cotangent is 0, as in torch but for its NaN."""
+    y, saved = op.forward(np.ones((2, 3)), np.array([-100, -100]), reduction=reduction, ignore_index=-100)
+    np.testing.assert_array_equal({"mean": np.nan, "sum": 0.0, "none": [0.0, 0.0]}[reduction], y)
+    np.testing.assert_array_equal(np.zeros((2, 3)), op.vjp(saved, np.ones(np.shape(y)))[0])
+
+
+@both
+@pytest.mark.filterwarnings("error")
+def test_ignored_rows_have_no_influence(op: Op) -> None:
+    """Not even NaN gets out of a row whose label is ignored."""
+    scores = np.array([[1.0, 2.0], [np.nan, np.inf], [0.0, 1.0]])
+    y, saved = op.forward(scores, np.array([0, -1, 1]), ignore_index=-1)
+    expected, kept = op.forward(scores[::2], np.array([0, 1]))
+    assert expected == y
+    expected_bar = np.insert(op.vjp(kept, np.ones(()))[0], 1, 0, axis=0)
+    np.testing.assert_array_equal(expected_bar, op.vjp(saved, np.ones(()))[0])
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("label_smoothing", [0.1, 1.0])
+@pytest.mark.parametrize("ignore_index", [None, 2])
+@pytest.mark.parametrize("shape", [(5, 3), (2, 1), (1, 4)], ids=str)
+def test_label_smoothing_as_torch(
+    reduction: str,
+    label_smoothing: float,
+    ignore_index: int | None,
+    shape: tuple[int, int],
+    rng: np.random.Generator,
+    matches_torch: Any,
+) -> None:
+    """Value and cotangent equal torch's, with and without ignored labels."""
+    params = {"reduction": reduction, "label_smoothing": label_smoothing, "ignore_index": ignore_index}
+    labels = np.arange(shape[0]) % shape[1]
+    matches_torch(ops.cross_entropy, rng.standard_normal(shape), labels, **params)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("label_smoothing", [0.1, 1.0])
+def test_extreme_logits_with_smoothing(label_smoothing: float) -> None:
+    """The smoothed loss of logits whose difference is no finite number is inf, without a warning."""
+    largest = np.finfo(np.float64).max
+    x, labels = np.array([[largest, -largest]]), np.array([1])
+    assert math.inf == ops.cross_entropy(x, labels, label_smoothing=label_smoothing)
+    assert 5e3 * label_smoothing == ops.cross_entropy(
+        np.array([[5e3, -5e3]]), labels - 1, label_smoothing=label_smoothing
+    )
+
+
+M, K = np.ones((2, 3)), np.array([0, 2])
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "argument", "text"),
+    [
+        (lambda: ops.nll(M, K, reduction="no"), ParamError, "reduction", "'mean' or 'sum' or 'none'"),
+        (lambda: ops.nll(M, np.array([0, -100])), OutOfRangeError, "labels", "holds -100 at position 1"),
+        (
+            lambda: ops.nll(M, K, ignore_index=1.0),
+            ParamError,
+            "ignore_index",
+            "is 1.0; allowed: None or a whole number",
+        ),
+        (lambda: ops.nll(M, M[0], ignore_index=1), InputTypeError, "labels", "has dtype float64"),
+        (lambda: ops.nll(M, K[:1], ignore_index=1), ShapeMismatchError, "labels", "has shape (1,); allowed: (2,)"),
+        (
+            lambda: ops.cross_entropy(M, np.array([-1, 3]), ignore_index=-1),
+            OutOfRangeError,
+            "labels",
+            "holds 3 at position 1; allowed: 0 to 2",
+        ),
+        (lambda: ops.cross_entropy(M, K, label_smoothing=1.5), ParamError, "label_smoothing", "numbers from 0 to 1"),
+        (lambda: ops.cross_entropy(M, K, label_smoothing=np.nan), ParamError, "label_smoothing", "is nan"),
+        (lambda: ops.cross_entropy(M, K, label_smoothing=None), ParamError, "label_smoothing", "is None"),
+    ],
+)
+def test_bad_input(call: Any, error: type[BadInputError], argument: str, text: str) -> None:
+    """The error is of the right type and names the argument, what it got and what fits."""
+    with pytest.raises(error) as caught:
+        call()
+    assert argument == caught.value.argument
+    assert text in str(caught.value)
