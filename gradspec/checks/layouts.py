@@ -119,7 +119,34 @@ def _difference(
             kind=f"layout {words}",
             lines=(f"{error.what} {error.problem}",),
         )
-    return _wrong_value(trial, ys, before, who, words) or _wrong_cotangent(trial, evidence, base, again, who, words)
+    found = _wrong_value(trial, ys, before, who, words) or _wrong_cotangent(trial, evidence, base, again, who, words)
+    if found is None or other is None or found.input == "":
+        return found
+    # The bar is that of the trial's own y_bar: other numbers may cancel more.
+    noise = _rounding_of(trial, xs, given, base)
+    return found if (np.abs(again - base) > NOISE * noise).any() else None
+
+
+def _rounding_of(trial: Trial, inputs: Sequence[np.ndarray], bars: Arrays, base: np.ndarray) -> np.ndarray:
+    """(n',) how far the rule's cotangents move when inputs and y_bar move by an ulp."""
+    eps, moved = EPS[trial.case.dtype], np.zeros(base.size)
+    for turn in range(2):
+        rng = np.random.default_rng((trial.case.seed, 12, turn))
+        xs, ys = (
+            [x if x is None or x.dtype.kind != "f" else _shaken(x, eps, rng) for x in arrays]
+            for arrays in (inputs, bars)
+        )
+        try:
+            _, saved = trial.forward([x for x in xs if x is not None])
+            again = trial.flat_cotangents(trial.owned(trial.vjp(saved, ys)))
+        except CallFailedError:
+            continue
+        moved = np.fmax(moved, np.abs(again - base))
+    return np.nan_to_num(moved, posinf=0.0)
+
+
+def _shaken(x: np.ndarray, eps: float, rng: np.random.Generator) -> np.ndarray:
+    return (x * (1.0 + eps * rng.choice((-1.0, 1.0), size=x.shape))).astype(x.dtype)
 
 
 def _wrong_value(

@@ -182,9 +182,10 @@ def _adjudicated(trial: Trial, evidence: Evidence, against: Judgement) -> tuple[
 
 
 def _reference_noise(trial: Trial, evidence: Evidence) -> np.ndarray:
-    """(p,) how far the reference's own answer moves when the inputs move by ulps, equal entries apart, too.
+    """(p,) how far the reference's own answer moves when inputs and y_bar move by ulps, equal entries apart, too.
 
-    The mean of equal entries is rounded, and layer_norm divides by the square root of what that leaves.
+    The mean of equal entries is rounded, and layer_norm divides by the square root of what that leaves; of a single
+    entry, which is its own mean, y_bar is all that is rounded.
     """
     answer = trial.torch
     if isinstance(answer, torch_autograd.ReferenceFailedError):
@@ -194,9 +195,13 @@ def _reference_noise(trial: Trial, evidence: Evidence) -> np.ndarray:
         rng = np.random.default_rng((trial.case.seed, 11, turn))
         point = trial.point * (1.0 + EPS["float64"] * rng.choice((-1.0, 1.0), trial.point.size))
         drawn = trial.inside(point)
+        y_bar = [
+            None if bar is None else bar * (1.0 + EPS["float64"] * rng.choice((-1.0, 1.0), bar.shape))
+            for bar in trial.y_bar64
+        ]
         try:
             moved = torch_autograd.torch_autograd(
-                trial.op, trial.transformed(drawn, "float64"), trial.case.params, trial.y_bar64
+                trial.op, trial.transformed(drawn, "float64"), trial.case.params, y_bar
             )
         except torch_autograd.ReferenceFailedError:
             continue

@@ -43,7 +43,7 @@ def _batch_norm(x: Any, weight: Any, bias: Any, eps: float = 1e-5) -> tuple[tupl
 def _batch_norm_vjp(saved: Any, y_bar: Any, needs: tuple[bool, bool, bool] = (True, True, True)) -> tuple[Any, ...]:
     x_hat, scale, weight, count, x_dtype, b_dtype = saved
     whole_bar, mean_bar, var_bar = y_bar
-    channels = whole_bar.reshape(x_hat.shape)
+    channels = np.ascontiguousarray(whole_bar).reshape(x_hat.shape)  # the same order of sums for any strides
     b_bar = channel_sum(channels) if needs[0] or needs[2] else None
     w_bar = channel_dot(channels, x_hat) if needs[0] or needs[1] else None
     x_bar = None
@@ -72,7 +72,7 @@ def _batch_norm_inference_vjp(
     saved: Any, y_bar: Any, needs: tuple[bool, ...] = (True, True, True, True, True)
 ) -> tuple[Any, ...]:
     x, mean, scale, weight, dtypes = saved
-    channels = y_bar.reshape(x.shape)
+    channels = np.ascontiguousarray(y_bar).reshape(x.shape)
     slope = weight * scale
     bars: list[Any] = [None] * 5
     if needs[0]:

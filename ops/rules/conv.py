@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
+from functools import lru_cache
 from operator import index
 from typing import Any
 
@@ -14,6 +16,28 @@ from ops.rules.correlation import correlate, image_cotangent, kernel_cotangent
 from ops.rules.guards import require_floats, require_rank
 from ops.rules.reference import functional
 from ops.rules.window import Window, has_windows, pair, sizes_of
+
+
+class BiasedOp(Op):
+    """An op whose last input, the bias, may be left out; tests/ops/rules/test_conv.py verifies it without."""
+
+    def __call__(self, *arrays: Any, **params: Any) -> Any:
+        """Apply the op to x, w and, if there is one, b.
+
+        Raises:
+            TypeError: The number of arrays or a keyword does not fit the declaration.
+        """
+        if len(arrays) == len(self.inputs) - 1:
+            return without_bias(self)(*arrays, **params)
+        return super().__call__(*arrays, **params)
+
+
+@lru_cache(maxsize=8)
+def without_bias(op: BiasedOp) -> Op:
+    """The same op, declared without its last input."""
+    inputs = dict(list(op.inputs.items())[:-1])
+    declared = {field.name: getattr(op, field.name) for field in fields(op)}
+    return Op(**{**declared, "inputs": inputs, "linear_in": op.linear_in & set(inputs)})
 
 
 def _conv2d(
@@ -199,7 +223,7 @@ _PARAMS: dict[str, Any] = {
 _SIZES = {"n": (0, 3), "g": (1, 2), "i": (1, 2), "o": (1, 2), "h": (1, 5), "w": (1, 5), "k": (1, 3), "l": (1, 3)}
 _SOURCE = "Dumoulin, Visin: A guide to convolution arithmetic for deep learning (2016), chapters 2 and 4"
 
-conv2d = Op(
+conv2d = BiasedOp(
     name="conv2d",
     forward=_conv2d,
     vjp=_conv2d_vjp,
@@ -217,7 +241,7 @@ conv2d = Op(
     linear_in=frozenset({"x", "w", "b"}),
 )
 
-conv1d = Op(
+conv1d = BiasedOp(
     name="conv1d",
     forward=_conv1d,
     vjp=_conv1d_vjp,
@@ -234,7 +258,7 @@ conv1d = Op(
     linear_in=frozenset({"x", "w", "b"}),
 )
 
-conv_transpose2d = Op(
+conv_transpose2d = BiasedOp(
     name="conv_transpose2d",
     forward=_conv_transpose2d,
     vjp=_conv_transpose2d_vjp,

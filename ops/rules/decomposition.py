@@ -193,7 +193,7 @@ def _definite(u: Any) -> Any:
     return square + share * np.eye(u.shape[-1])
 
 
-_SINGULAR = (  # of rank n - 1, where the cofactors do not vanish; rank n - 2 is in tests/ops/rules/test_decomposition.py
+_SINGULAR = (  # of rank n - 1, where the cofactors do not vanish; rank n - 2 is left to the tests
     np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]]),
     np.array([[1.0, -2.0, 3.0, 0.0], [4.0, 1.0, -1.0, 2.0], [0.0, 3.0, 5.0, -4.0], [5.0, 2.0, 7.0, -2.0]]),
 )

@@ -33,7 +33,7 @@ def _layer_norm(x: Any, weight: Any, bias: Any, eps: float = 1e-5) -> tuple[Any,
 
 def _layer_norm_vjp(saved: Any, y_bar: Any, needs: tuple[bool, bool, bool] = (True, True, True)) -> tuple[Any, ...]:
     x_hat, scale, weight, x_dtype, b_dtype = saved
-    rows = y_bar.reshape(x_hat.shape)
+    rows = np.ascontiguousarray(y_bar).reshape(x_hat.shape)  # the same sums in the same order for any strides
     x_bar = w_bar = b_bar = None
     if needs[0]:
         x_bar = as_dtype(_standardized_vjp(x_hat, scale, rows * weight.reshape(-1)), x_dtype).reshape(y_bar.shape)
@@ -55,7 +55,7 @@ def _rms_norm(x: Any, weight: Any, eps: float = 1e-5) -> tuple[Any, Any]:
 
 def _rms_norm_vjp(saved: Any, y_bar: Any, needs: tuple[bool, bool] = (True, True)) -> tuple[Any, Any]:
     x_hat, scale, weight, x_dtype = saved
-    rows = y_bar.reshape(x_hat.shape)
+    rows = np.ascontiguousarray(y_bar).reshape(x_hat.shape)  # the same sums in the same order for any strides
     x_bar = w_bar = None
     if needs[0]:
         x_hat_bar = _less_projection(rows * weight.reshape(-1), x_hat)
@@ -91,7 +91,7 @@ def _group_norm(x: Any, weight: Any, bias: Any, groups: int = 1, eps: float = 1e
 
 def _group_norm_vjp(saved: Any, y_bar: Any, needs: tuple[bool, bool, bool] = (True, True, True)) -> tuple[Any, ...]:
     x_hat, scale, weight, shape, x_dtype, b_dtype = saved
-    channels = y_bar.reshape(shape)
+    channels = np.ascontiguousarray(y_bar).reshape(shape)
     x_bar = w_bar = b_bar = None
     if needs[0]:
         x_hat_bar = (channels * weight[:, None]).reshape(x_hat.shape)
@@ -151,6 +151,12 @@ def _each_channel(sizes: Mapping[str, int]) -> int:
     return max(sizes["g"] * sizes["k"], 1)
 
 
+def _torch_layer_norm(x: Any, weight: Any, bias: Any, eps: float) -> Any:
+    if weight.numel() == 1:  # its own mean: where the derivative is 0, torch gives what its rounding leaves
+        return 0 * x + bias
+    return functional("layer_norm")(x, weight.shape, weight, bias, eps)
+
+
 _SCALE = r"s_i = (\frac{1}{K} \sum_k (x_{ik} - \mu_i)^2 + \epsilon)^{-1/2}"
 _VJP = r"\bar x_{ik} = s_i (g_{ik} - \frac{1}{K} \sum_l g_{il} - \frac{\hat x_{ik}}{K} \sum_l g_{il} \hat x_{il})"
 
@@ -160,7 +166,7 @@ layer_norm = Op(
     vjp=_layer_norm_vjp,
     inputs={"x": real("... m d"), "weight": real("m d"), "bias": real("m d")},
     params={"eps": (1e-5, 1e-3, 0.5)},
-    torch=lambda x, weight, bias, eps: functional("layer_norm")(x, weight.shape, weight, bias, eps),
+    torch=_torch_layer_norm,
     formula=r"y_{ik} = w_k \hat x_{ik} + b_k, \quad \hat x_{ik} = s_i (x_{ik} - \mu_i), "
     r"\quad \mu_i = \frac{1}{K} \sum_k x_{ik}, \quad " + _SCALE,
     vjp_formula=_VJP + r", \quad g_{ik} = w_k \bar y_{ik}, "

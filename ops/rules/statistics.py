@@ -64,14 +64,14 @@ def _centred(op: str, x: Any, axis: Any, ddof: Any) -> tuple[Any, tuple[int, ...
 def _max(x: Any, axis: Any = None, keepdims: bool = False) -> tuple[Any, Any]:  # noqa: FBT001, FBT002
     """Take the largest element over *axis*; NaN wins."""
     axes = _axes_with_elements("max", x, axis)
-    y = x.max(axis=axes, keepdims=True)
+    y = x.max(axis=axes, keepdims=True, initial=-math.inf)
     return finished(y, axes, keepdims), (x == y, axes)
 
 
 def _min(x: Any, axis: Any = None, keepdims: bool = False) -> tuple[Any, Any]:  # noqa: FBT001, FBT002
     """Take the smallest element over *axis*; NaN wins."""
     axes = _axes_with_elements("min", x, axis)
-    y = x.min(axis=axes, keepdims=True)
+    y = x.min(axis=axes, keepdims=True, initial=math.inf)
     return finished(y, axes, keepdims), (x == y, axes)
 
 
@@ -84,7 +84,7 @@ def _extremum_vjp(saved: Any, y_bar: Any) -> tuple[Any]:
 def _logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> tuple[Any, Any]:  # noqa: FBT001, FBT002
     """Logarithm of the sum of e^x over *axis*, for every finite x."""
     axes = _axes_with_elements("logsumexp", x, axis)
-    largest = x.max(axis=axes, keepdims=True)
+    largest = x.max(axis=axes, keepdims=True, initial=-math.inf)
     with np.errstate(over="ignore", invalid="ignore"):  # two huge numbers of unlike sign: e = 0, which is right
         e = np.exp(x - largest)
     winners = (x == largest).astype(x.dtype)

@@ -10,6 +10,7 @@ import pytest
 
 import ops
 from gradspec.spec import Op
+from ops.errors import OutOfRangeError, ParamError
 
 BOTH = [ops.softmax, ops.logsoftmax]
 both = pytest.mark.parametrize("op", BOTH, ids=lambda op: op.name)
@@ -53,3 +54,20 @@ def test_softmax_sums_to_one(rng: np.random.Generator) -> None:
     y = ops.softmax(rng.standard_normal((4, 5)), axis=0)
     np.testing.assert_allclose(y.sum(axis=0), np.ones(5), rtol=1e-15)
     assert not np.allclose(y.sum(axis=1), 1)
+
+
+@both
+def test_axis_that_is_not_there(op: Op) -> None:
+    """It is refused by number; a tuple is no axis."""
+    with pytest.raises(OutOfRangeError, match=f"^{op.name}: axis is 2; allowed: -2 to 1"):
+        op(np.ones((2, 3)), axis=2)
+    with pytest.raises(ParamError, match=rf"^{op.name}: axis is \(0, 1\); allowed: a whole number"):
+        op(np.ones((2, 3)), axis=(0, 1))
+
+
+@both
+def test_infinite_inputs(op: Op) -> None:
+    """-inf has no probability; a row of nothing else is NaN, without a warning."""
+    p = op(np.array([[0.0, -math.inf], [-math.inf, -math.inf]]))
+    p = np.exp(p) if op is ops.logsoftmax else p
+    np.testing.assert_array_equal([[1.0, 0.0], [math.nan, math.nan]], p)

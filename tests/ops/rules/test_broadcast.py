@@ -9,6 +9,7 @@ import pytest
 
 import ops
 from gradspec.spec import Op
+from ops.errors import ShapeMismatchError
 from ops.rules.broadcast import unbroadcast
 
 SHAPES = [
@@ -58,3 +59,17 @@ def test_div_of_large_numbers() -> None:
     a_bar, b_bar = ops.div.vjp(saved, np.array([1.0, 1.0]))
     np.testing.assert_allclose(a_bar, [1e-200, 1e200], rtol=1e-15)
     np.testing.assert_allclose(b_bar, [-1e-200, -1e200], rtol=1e-15)
+
+
+def test_div_by_zero() -> None:
+    """It is infinite or NaN, as in torch, without a warning."""
+    y, saved = ops.div.forward(np.array([1.0, -1.0, 0.0]), np.zeros(3))
+    np.testing.assert_array_equal([np.inf, -np.inf, np.nan], y)
+    assert not np.isfinite(ops.div.vjp(saved, np.ones(3))).any()
+
+
+@pytest.mark.parametrize("op", [ops.add, ops.sub, ops.mul, ops.div], ids=lambda op: op.name)
+def test_shapes_that_do_not_broadcast(op: Op) -> None:
+    """The message names both shapes."""
+    with pytest.raises(ShapeMismatchError, match=rf"^{op.name}: a and b have shapes \(2,\) and \(3,\)"):
+        op(np.ones(2), np.ones(3))

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+import gradspec
 import ops
 from ops.rules import correlation
+from ops.rules.conv import without_bias
 from ops.threads import THREADS
 
 CASES: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [
@@ -85,8 +87,16 @@ def test_little_scratch_memory(rng: np.random.Generator, monkeypatch: pytest.Mon
 def test_the_batch_stays_last_in_memory(rng: np.random.Generator) -> None:
     """From one op to the next nothing is copied: the batch is the innermost axis of every output."""
     x, w = rng.standard_normal((5, 3, 12, 12)), rng.standard_normal((4, 3, 3, 3))
-    for y in (ops.conv2d(x, w), ops.relu(ops.conv2d(x, w)), ops.max_pool2d(ops.relu(ops.conv2d(x, w)))):
+    y = ops.conv2d(x, w, np.ones(4))
+    for y in (y, ops.relu(y), ops.max_pool2d(ops.relu(y))):
         assert y.transpose(2, 1, 3, 0).flags.c_contiguous
+
+
+@pytest.mark.parametrize("op", [ops.conv1d, ops.conv2d, ops.conv_transpose2d], ids=lambda op: op.name)
+def test_without_a_bias_is_verified(op: Any) -> None:
+    """The declaration without its last input is right, too."""
+    report = gradspec.verify(without_bias(op), examples=30)
+    assert gradspec.Verdict.PASS is report.verdict, str(report)
 
 
 def test_without_a_bias(rng: np.random.Generator) -> None:

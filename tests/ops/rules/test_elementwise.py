@@ -29,6 +29,14 @@ def test_as_torch(op: Op, shape: tuple[int, ...], rng: np.random.Generator, matc
     matches_torch(op, np.asarray(np.abs(rng.standard_normal(shape)) + 0.1))
 
 
+def test_outside_the_domain() -> None:
+    """There the value is NaN or infinite, as in torch, and an overflow is infinite; none gives a warning."""
+    y, saved = ops.log.forward(np.array([0.0, -1.0]))
+    np.testing.assert_array_equal([-math.inf, math.nan], y)
+    np.testing.assert_array_equal([math.inf, -1.0], ops.log.vjp(saved, np.ones(2))[0])
+    assert ops.exp(np.array([1000.0])).tolist() == [math.inf]
+
+
 @dtypes
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("op", SMOOTH, ids=lambda op: op.name)
@@ -86,3 +94,18 @@ def test_factory() -> None:
     assert [slope(cube, x) for x in (2.0, -1.0)] == [12.0, 3.0]
     expected = ("cube", "none", "...")
     assert expected == (cube.name, cube.kinks, cube.inputs["x"].shape)
+
+
+def test_factory_from_y() -> None:
+    """A derivative that is a function of y is given y, which is all that is kept of the call; params go to both."""
+
+    def power(x: Any, base: float = 2.0) -> Any:
+        return base**x
+
+    def power_prime(y: Any, base: float = 2.0) -> Any:
+        return y * math.log(base)
+
+    op = ops.elementwise("power", power, power_prime, params={"base": (2.0, 3.0)}, from_y=True)
+    y, saved = op.forward(np.array([0.0, 1.0]), base=3.0)
+    assert saved[0] is y
+    np.testing.assert_allclose(op.vjp(saved, np.ones(2))[0], math.log(3) * np.array([1.0, 3.0]), rtol=1e-15)

@@ -10,11 +10,12 @@ import pytest
 
 import ops
 from gradspec.spec import Op
+from ops.errors import OutOfRangeError, ParamError
 
 SHAPES = [(2, 3, 4), (1, 1, 1), (0, 2, 3), (2, 0, 1)]
 
 
-@pytest.mark.parametrize("axis", [None, 0, -1, 1, (0, 2), (-1, -2), (2, 0, 1)], ids=str)
+@pytest.mark.parametrize("axis", [None, 0, -1, 1, (0, 2), (-1, -2), (2, 0, 1), ()], ids=str)
 @pytest.mark.parametrize("keepdims", [False, True])
 @pytest.mark.parametrize("op", [ops.sum, ops.mean], ids=lambda op: op.name)
 def test_as_torch(op: Op, axis: Any, keepdims: bool, rng: np.random.Generator, matches_torch: Any) -> None:
@@ -56,3 +57,23 @@ def test_row_max_tie() -> None:
 def test_row_max_nan() -> None:
     """NaN is the maximum of its row, wherever it is."""
     assert math.isnan(ops.row_max(np.array([1.0, np.nan, 9.0])))
+
+
+@pytest.mark.parametrize("op", [ops.sum, ops.mean], ids=lambda op: op.name)
+def test_the_empty_tuple_reduces_nothing(op: Op, rng: np.random.Generator) -> None:
+    """It is no axis, where None is all of them; the value is a copy."""
+    x = rng.standard_normal((2, 3))
+    y = op(x, axis=())
+    np.testing.assert_array_equal(x, y)
+    assert not np.shares_memory(x, y)
+
+
+@pytest.mark.parametrize("op", [ops.sum, ops.mean], ids=lambda op: op.name)
+def test_axes_that_are_not_there(op: Op) -> None:
+    """They are refused by number, and so is an axis that is named twice or is no number."""
+    with pytest.raises(OutOfRangeError, match=f"^{op.name}: axis is 2; allowed: -2 to 1"):
+        op(np.ones((2, 3)), axis=2)
+    with pytest.raises(ParamError, match=rf"^{op.name}: axis is \(0, -2\); allowed: each axis once"):
+        op(np.ones((2, 3)), axis=(0, -2))
+    with pytest.raises(ParamError, match=f"^{op.name}: axis is 1.0"):
+        op(np.ones((2, 3)), axis=1.0)
