@@ -27,7 +27,7 @@ STUDY = (  # what rows R1 to R12 are made of
 )
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def ordinary(op: Op) -> tuple[tuple[np.ndarray, ...], Mapping[str, Any]]:
     """Arrays and params of the first case of the op's verification: generic sizes, ordinary values."""
     space = Space(op)

@@ -88,8 +88,8 @@ def test_the_batch_stays_last_in_memory(rng: np.random.Generator) -> None:
     """From one op to the next nothing is copied: the batch is the innermost axis of every output."""
     x, w = rng.standard_normal((5, 3, 12, 12)), rng.standard_normal((4, 3, 3, 3))
     y = ops.conv2d(x, w, np.ones(4))
-    for y in (y, ops.relu(y), ops.max_pool2d(ops.relu(y))):
-        assert y.transpose(2, 1, 3, 0).flags.c_contiguous
+    for made in (y, ops.relu(y), ops.max_pool2d(ops.relu(y))):
+        assert made.transpose(2, 1, 3, 0).flags.c_contiguous
 
 
 @pytest.mark.parametrize("op", [ops.conv1d, ops.conv2d, ops.conv_transpose2d], ids=lambda op: op.name)
