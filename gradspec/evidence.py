@@ -158,9 +158,10 @@ class Evidence(Rounding):
         dtype = self.trial.case.dtype
         claim = self.claims(cotangent, directions)
         # Where the derivative is 0 nothing is relative to it: a wrong rule would show at the size of y_bar.
-        # log(1 + exp(x)) is exactly 0 below -37, where its derivative is not.
+        # log(1 + exp(x)) is exactly 0 below -37, where its derivative is not. An oracle may round that 0, too: the
+        # gradient of layer_norm over one entry, which torch makes a few ulps of y_bar times a weight.
         terms, floor, usual = self.rounding(np.where(np.isfinite(cotangent), cotangent, 0.0), directions)
-        unit = np.where(want == 0, np.abs(self.trial.v).sum() * directions.scale, 0.0)
+        unit = np.where((want == 0) | self._stands_still(directions), np.abs(self.trial.v).sum() * directions.scale, 0.0)
         bar = error + floor + self.rule_noise(directions, terms) + ROUNDING * EPS[dtype] * unit
         known = exists & np.isfinite(want) & np.isfinite(bar)
         if dtype == "float32":
@@ -185,6 +186,12 @@ class Evidence(Rounding):
         if directions is self.directions and (directions.entries >= 0).sum() == self.trial.point.size:
             judged &= conclusive | (directions.entries >= 0)  # every entry is compared by itself: the rest is extra
         return Judgement(claim, want, bar, width, terms, judged, conclusive, wrong)
+
+    def _stands_still(self, directions: Directions) -> np.ndarray:
+        """(p,) whether finite differences are exactly 0 along a direction in every output that y_bar looks at."""
+        if directions is not self.directions:
+            return np.zeros(len(directions), dtype=bool)
+        return np.asarray((self.estimate.value == 0)[:, self.trial.v != 0].all(axis=1))
 
     def _between_branches(self, directions: Directions, want: np.ndarray, bar: np.ndarray) -> np.ndarray:
         """(p,) whether the rule is right for some inputs an ulp away and wrong for others: no oracle sees so finely.

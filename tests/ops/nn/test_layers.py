@@ -190,5 +190,5 @@ def test_what_ops_refuse_is_said_by_the_op() -> None:
     """Images of another size than the study's, and labels outside of the classes."""
     with pytest.raises(ValueError, match=r"^linear: x has shape \(2, 256\); allowed: \(..., 400\), to fit w"):
         Net()(np.ones((2, 3, 28, 28), np.float32))
-    with pytest.raises(IndexError, match="^cross_entropy: labels holds 10 at position 1; allowed: 0 to 9"):
+    with pytest.raises(IndexError, match=r"^cross_entropy: labels holds 10 at position 1; allowed: 0 to 9"):
         ops.cross_entropy(Net()(np.ones((2, 3, 32, 32), np.float32)), np.array([0, 10]))
