@@ -153,8 +153,14 @@ def _each_channel(sizes: Mapping[str, int]) -> int:
 
 def _torch_layer_norm(x: Any, weight: Any, bias: Any, eps: float) -> Any:
     if weight.numel() == 1:  # its own mean: where the derivative is 0, torch gives what its rounding leaves
-        return 0 * x + bias
+        return 0 * x * weight + bias
     return functional("layer_norm")(x, weight.shape, weight, bias, eps)
+
+
+def _torch_group_norm(x: Any, weight: Any, bias: Any, groups: int, eps: float) -> Any:
+    if not x.numel():
+        return 0 * x  # torch 2.13 gives as gradient of weight memory that it never wrote to
+    return functional("group_norm")(x, groups, weight, bias, eps)
 
 
 _SCALE = r"s_i = (\frac{1}{K} \sum_k (x_{ik} - \mu_i)^2 + \epsilon)^{-1/2}"
@@ -199,7 +205,7 @@ group_norm = Op(
     # Called without groups there is one; several tell more, and lead the list.
     params={"groups": (lambda sizes: sizes["g"], 1, _each_channel), "eps": (1e-5, 1e-3, 0.5)},
     sizes={"g": (1, 3), "k": (0, 3), "h": (0, 3), "w": (0, 2)},
-    torch=lambda x, weight, bias, groups, eps: functional("group_norm")(x, groups, weight, bias, eps),
+    torch=_torch_group_norm,
     formula=r"y_{ik} = w_{c(k)} \hat x_{ik} + b_{c(k)}, \quad \hat x_{ik} = s_i (x_{ik} - \mu_i), "
     r"\quad \mu_i = \frac{1}{K} \sum_k x_{ik}, \quad " + _SCALE + r", \quad i \text{ an example and a group, } "
     r"k \text{ its elements, } c(k) \text{ their channel}",

@@ -81,6 +81,12 @@ def _torch_hinge(x: Any, labels: Any, reduction: str, margin: float) -> Any:
     return lack if reduction == "none" else getattr(lack, reduction)()
 
 
+def _torch_multi_margin(x: Any, labels: Any, reduction: str = "mean", **params: Any) -> Any:
+    if not len(x) and reduction == "sum":
+        return x.sum()  # torch 2.13 returns memory that it never wrote to
+    return functional("multi_margin_loss")(x, labels, reduction=reduction, **params)
+
+
 def _has_batch(sizes: Mapping[str, int], params: Mapping[str, Any]) -> bool:
     return sizes["n"] > 0 or params["reduction"] != "mean"
 
@@ -109,7 +115,7 @@ multi_margin = Op(
     params={"reduction": REDUCTIONS, "p": (1, 2), "margin": (1.0, 0.5, 0.0)},
     sizes={"c": (1, 4)},  # there is no label without a class
     where=_has_batch,
-    torch=functional("multi_margin_loss"),
+    torch=_torch_multi_margin,
     formula=r"y = \frac{1}{N c} \sum_i \sum_{j \ne k_i} e_{ij}^p, \quad e_{ij} = \max(x_{ij} - x_{i k_i} + \mu, 0), "
     r"\quad \mu \text{ the margin}, \quad N = n \text{ (mean) or } 1 \text{ (sum)}",
     vjp_formula=r"\bar x_{ij} = p \, e_{ij}^{p - 1} [e_{ij} > 0] \bar y / (N c) \; (j \ne k_i), "

@@ -32,8 +32,8 @@ def _max_pool2d(
     window, counts = _windows("max_pool2d", x, size, stride, padding, dilation, ceil_mode)
     image = batch_last(_without_complex(x), window.padding, -math.inf)
     image, cut = _extended(image, window, counts, -math.inf)
-    lines, column_winners = _largest(image.swapaxes(0, 2), window, 1, counts[1])
-    y, row_winners = _largest(lines.swapaxes(0, 2), window, 0, counts[0])
+    lines, column_winners = _largest(image, window, 1, counts[1])
+    y, row_winners = _largest(lines, window, 0, counts[0])
     if window.size == (1, 1):
         y = y.copy()  # it is the image itself
     return batch_first(y), (column_winners, row_winners, image.shape, cut, window)
@@ -42,41 +42,54 @@ def _max_pool2d(
 def _max_pool2d_vjp(saved: Any, y_bar: Any) -> tuple[Any]:
     column_winners, row_winners, shape, cut, window = saved
     lines = _to_winners(batch_last(y_bar), row_winners, shape[0], window, 0)
-    image = _to_winners(lines.swapaxes(0, 2), column_winners, shape[2], window, 1).swapaxes(0, 2)
+    image = _to_winners(lines, column_winners, shape[2], window, 1)
     return (batch_first(image[: cut[0], :, : cut[1]], window.padding),)
 
 
 def _largest(x: Any, window: Window, axis: int, count: int) -> tuple[Any, Any]:
-    """The largest of each window over the first axis of *x*, and which of the window it is."""
-    stride, dilation = window.stride[axis], window.dilation[axis]
-    largest = x[: (count - 1) * stride + 1 : stride]
+    """The largest of each window over the rows or columns of *x*, and which of the window it is."""
+    largest = x[_every(window, axis, 0, count)]
     winners: Any = 0
     for position in range(1, window.size[axis]):
-        start = position * dilation
-        other = x[start : start + (count - 1) * stride + 1 : stride]
-        larger = other > largest
-        if position == 1:
-            winners = larger.view(np.uint8)
-        else:  # later ones only win where they are larger than all before: the last winner is the one
-            winners = np.maximum(winners, larger.view(np.uint8) * np.min_scalar_type(position).type(position))
+        other = x[_every(window, axis, position, count)]
+        larger = (other > largest).view(np.uint8)
+        # Later ones only win where they are larger than all before: the last winner is the one.
+        winners = np.maximum(winners, larger * np.min_scalar_type(position).type(position)) if position > 1 else larger
         largest = np.maximum(largest, other)
     return largest, winners
 
 
 def _to_winners(y_bar: Any, winners: Any, size: int, window: Window, axis: int) -> Any:
-    """The adjoint of :func:`_largest`: (size, ...) with each number of *y_bar* where its winner was."""
-    stride, dilation, count = window.stride[axis], window.dilation[axis], len(y_bar)
-    x_bar = np.zeros((size, *y_bar.shape[1:]), y_bar.dtype)
+    """The adjoint of :func:`_largest`: *size* rows or columns with each number of *y_bar* where its winner was."""
+    count = y_bar.shape[_AXES[axis]]
+    apart = window.stride[axis] >= window.reach[axis]  # windows do not overlap
+    x_bar = _zeros(y_bar, axis, size)
     for position in range(window.size[axis]):
-        start = position * dilation
-        target = x_bar[start : start + (count - 1) * stride + 1 : stride]
+        target = x_bar[_every(window, axis, position, count)]
         if window.size[axis] == 1:
             target += y_bar
-        elif stride >= (window.size[axis] - 1) * dilation + 1:  # windows do not overlap
+        elif apart:
             np.multiply(y_bar, winners == position, out=target)
         else:
             target += y_bar * (winners == position)
     return x_bar
+
+
+_AXES = (0, 2)  # where rows and columns are in batch-last memory
+
+
+def _every(window: Window, axis: int, position: int, count: int) -> tuple[slice, ...]:
+    """The rows or columns at one *position* of each of *count* windows."""
+    start, stride = position * window.dilation[axis], window.stride[axis]
+    every = slice(start, start + (count - 1) * stride + 1, stride)
+    return (every,) if axis == 0 else (slice(None), slice(None), every)
+
+
+def _zeros(y_bar: Any, axis: int, size: int) -> Any:
+    """Zeros like *y_bar*, but with *size* rows or columns."""
+    shape = list(y_bar.shape)
+    shape[_AXES[axis]] = size
+    return np.zeros(shape, y_bar.dtype)
 
 
 def _avg_pool2d(
@@ -93,7 +106,7 @@ def _avg_pool2d(
     """
     window, counts = _windows("avg_pool2d", x, size, stride, padding, 1, ceil_mode)
     image, cut = _extended(batch_last(x, window.padding), window, counts, 0.0)
-    sums = _summed(_summed(image.swapaxes(0, 2), window, 1, counts[1]).swapaxes(0, 2), window, 0, counts[0])
+    sums = _summed(_summed(image, window, 1, counts[1]), window, 0, counts[0])
     inner = [
         _counted(length, window, axis, counts[axis], include=count_include_pad)
         for axis, length in enumerate(x.shape[2:])
@@ -105,23 +118,21 @@ def _avg_pool2d(
 def _avg_pool2d_vjp(saved: Any, y_bar: Any) -> tuple[Any]:
     share, shape, cut, window = saved
     lines = _shared(batch_last(y_bar) * share, shape[0], window, 0)
-    image = _shared(lines.swapaxes(0, 2), shape[2], window, 1).swapaxes(0, 2)
+    image = _shared(lines, shape[2], window, 1)
     return (batch_first(image[: cut[0], :, : cut[1]], window.padding),)
 
 
 def _summed(x: Any, window: Window, axis: int, count: int) -> Any:
-    stride = window.stride[axis]
-    total = x[: (count - 1) * stride + 1 : stride].copy()
-    for start in range(1, window.size[axis]):
-        total += x[start : start + (count - 1) * stride + 1 : stride]
+    total = x[_every(window, axis, 0, count)].copy()
+    for position in range(1, window.size[axis]):
+        total += x[_every(window, axis, position, count)]
     return total
 
 
 def _shared(y_bar: Any, size: int, window: Window, axis: int) -> Any:
-    stride, count = window.stride[axis], len(y_bar)
-    x_bar = np.zeros((size, *y_bar.shape[1:]), y_bar.dtype)
-    for start in range(window.size[axis]):
-        x_bar[start : start + (count - 1) * stride + 1 : stride] += y_bar
+    x_bar = _zeros(y_bar, axis, size)
+    for position in range(window.size[axis]):
+        x_bar[_every(window, axis, position, y_bar.shape[_AXES[axis]])] += y_bar
     return x_bar
 
 

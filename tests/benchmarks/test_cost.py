@@ -94,7 +94,8 @@ def test_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert [2, 2, 2, 2] == [len(side["seconds"]) for side in small.values()]
     assert {"run": False, "forwards": 4002, "vjps": 4002, "jacobian_bytes": 32_000_000} == large[FULL]
     assert [True, True, True] == [side["passed"] for name, side in large.items() if name != FULL]
-    assert (["add"], 1) == ([*record["registry"]["seconds"]], record["registry"]["workers"])
+    verified = record["registry"]
+    assert (["add"], ["add"], 1) == ([*verified["seconds"]], [*verified["cpu_seconds"]], verified["workers"])
     printed = capsys.readouterr().out
     assert "19 forwards         1 vjps + 9 and 9" in printed
     assert "a dense Jacobian of 0.0 GB: not run" in printed

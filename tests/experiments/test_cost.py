@@ -46,7 +46,12 @@ def record(**changes: Any) -> dict[str, Any]:
             point("tanh", 1000, computed),
             point("relu", 100, side(202, [2.0, 2.0, 2.0], 5e5)),
         ],
-        "registry": {"seconds": {"add": 0.5, "exp": 3.0, "log": 0.7}, "workers": 2, "wall_seconds": 75.0},
+        "registry": {
+            "seconds": {"add": 0.5, "exp": 3.0, "log": 0.7},
+            "cpu_seconds": {"add": 0.4, "exp": 2.4, "log": 0.6},
+            "workers": 2,
+            "wall_seconds": 75.0,
+        },
     }
     return made | changes
 
@@ -86,6 +91,17 @@ def test_the_page_sets_what_was_measured_beside_what_is_promised() -> None:
     assert "and 3 s for the slowest, exp" in text
     assert "4.2 s in one process and 75 s in 2" in text
     assert "(promised: at most 60 s on 2 cores) ✗ not kept" in text
+
+
+def test_a_busy_machine_is_told() -> None:
+    """Where processes had to wait, times say too much of the ops: those of the processor stand beside them."""
+    registry = record()["registry"]
+    text = words(shown(read()))
+    assert "In processor time it is 600 ms in the median and 3.4 s for all." in text
+    assert "exp 3 s 2.4 s log 700 ms 600 ms" in text
+    assert "other work" not in text
+    registry["cpu_seconds"]["exp"] = 2.3
+    assert "for all. The machine had other work to do meanwhile" in words(shown(read(registry=registry)))
 
 
 def test_the_most_at_any_size_is_what_the_promise_is_held_against() -> None:
@@ -131,7 +147,7 @@ def test_the_charts() -> None:
     "changes",
     [
         {"points": []},
-        {"registry": {"seconds": {}, "workers": 2, "wall_seconds": 1.0}},
+        {"registry": {"seconds": {}, "cpu_seconds": {}, "workers": 2, "wall_seconds": 1.0}},
         {"promised": {}},
         {"points": [{"op": "tanh", "entries": 1, "sides": {"one projection": {"run": True}}}]},
     ],
