@@ -161,7 +161,8 @@ class Evidence(Rounding):
         # log(1 + exp(x)) is exactly 0 below -37, where its derivative is not. An oracle may round that 0, too: the
         # gradient of layer_norm over one entry, which torch makes a few ulps of y_bar times a weight.
         terms, floor, usual = self.rounding(np.where(np.isfinite(cotangent), cotangent, 0.0), directions)
-        unit = np.where((want == 0) | self._stands_still(directions), np.abs(self.trial.v).sum() * directions.scale, 0.0)
+        is_zero = (want == 0) | self._stands_still(directions)
+        unit = np.where(is_zero, np.abs(self.trial.v).sum() * directions.scale, 0.0)
         bar = error + floor + self.rule_noise(directions, terms) + ROUNDING * EPS[dtype] * unit
         known = exists & np.isfinite(want) & np.isfinite(bar)
         if dtype == "float32":

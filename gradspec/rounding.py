@@ -77,13 +77,22 @@ class Rounding(Measurement):
         capped = np.minimum(largest, size.sum())
         return np.asarray((np.abs(directions.images) * capped).max(axis=1, initial=0.0))
 
+    def _slopes_elsewhere(self, directions: Directions) -> np.ndarray:
+        """(p,) the derivative's size elsewhere, however large."""
+        slopes = self.elsewhere[1]
+        if slopes.size != directions.images.shape[1]:
+            return np.zeros(len(directions))
+        return np.asarray((np.abs(directions.images) * slopes).max(axis=1, initial=0.0))
+
     def rule_noise(self, directions: Directions, terms: np.ndarray) -> np.ndarray:
         """(p,) the measured rounding of the rule: how far its claims move when its inputs move by ulps."""
         trial = self.trial
         base = self.claims(trial.exact_rule[1], directions)
         moved = [np.abs(self.claims(x_bar, directions) - base) for _, x_bar in trial.jittered]
         near, far = np.fmax(*moved[:2]), np.fmax(*moved[2:])
-        jump = (near > JUMP * EPS[trial.case.dtype] * terms) & (far < 2 * near)
+        # The terms vanish where the derivative does: of det at rank n - 2 they are nothing, and its rounding is not.
+        largest = np.fmax(terms, self._slopes_elsewhere(directions))
+        jump = (near > JUMP * EPS[trial.case.dtype] * largest) & (far < 2 * near)
         noise = np.where(jump, 0.0, np.fmax(near, far / 4))
         noise = NOISE * np.nan_to_num(noise, nan=0.0, posinf=0.0)
         if trial.case.dtype == "float32":
