@@ -16,7 +16,7 @@ from gradspec.covering import covering, generic
 from gradspec.layouts import FULL, Combination, Pattern, Space
 from gradspec.related import BESIDE, SHARED, beside, shared
 from gradspec.spec import Op
-from gradspec.values import CLOSE_TOGETHER, fill, interval, kinds, near, thresholds
+from gradspec.values import CLOSE_TOGETHER, THRESHOLD_KINDS, fill, interval, kinds, near, thresholds
 
 COTANGENTS = ("signed", "one-hot", "large", "small")
 LARGE, SMALL = 2.0**20, 2.0**-20  # powers of two: only the magnitude of y_bar changes, not its digits
@@ -116,7 +116,7 @@ def systematic(space: Space, seed: int) -> Iterator[Recipe]:
     others = _taking_turns(space, np.random.default_rng((seed, 1)))
     for position, recipe in enumerate(_unique(itertools.chain(first, others))):
         # One entry of y_bar hides what is wrong elsewhere: not where only a few entries are telling.
-        full = position % 5 or position < len(first) or any(kind.startswith("near ") for kind in recipe.kinds)
+        full = position % 5 or position < len(first) or any(kind.startswith(THRESHOLD_KINDS) for kind in recipe.kinds)
         cotangent = COTANGENTS[0] if full else COTANGENTS[1 + position // 5 % 3]
         yield replace(recipe, seed=next(seeds), cotangent=cotangent)
 

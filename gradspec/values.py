@@ -15,6 +15,8 @@ from gradspec.spec import TYPICAL, Op
 SMALLEST = 1e-60  # below this, correct formulas lose digits in intermediate products
 LARGEST = 1e8  # params above this are no thresholds
 NEAR = (0.02, 0.15)  # relative distance to a threshold: near, and far enough for the steps of an oracle
+WITHIN = (0.05, 0.6)  # of a threshold
+THRESHOLD_KINDS = ("near", "within")
 SPREAD = 20.0  # width of the ordinary draws where the domain lies apart from `typical`
 CLOSE_TOGETHER = "close together"  # in float32 only: in float64 no oracle tells a lost digit from a rounded one
 SPECIAL = (1.0, -1.0, 0.5, 2.0, -0.0)
@@ -154,6 +156,15 @@ def _near(value: float) -> Filler:
     return fill
 
 
+def _within(value: float) -> Filler:
+    """Between -*value* and *value*: rows of a few such numbers have a norm below a param that is a threshold."""
+
+    def fill(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        return _inside(domain, value * rng.uniform(*WITHIN, size=shape) * rng.choice((-1.0, 1.0), size=shape), rng)
+
+    return fill
+
+
 def _all(value: float) -> Filler:
     def fill(_: Interval, shape: tuple[int, ...], __: np.random.Generator) -> np.ndarray:
         return np.full(shape, value)
@@ -210,8 +221,9 @@ def kinds(domain: Interval, params: Mapping[str, Any] | None = None) -> tuple[st
 
 
 def near(domain: Interval, params: Mapping[str, Any] | None) -> list[str]:
-    """The kinds for values around params that are numbers, with either sign."""
-    return [] if domain.integer else [f"near {value!r}" for value in thresholds(params or {})]
+    """The kinds for values around and below params that are numbers, with either sign."""
+    sizes = [] if domain.integer else thresholds(params or {})
+    return [f"{where} {value!r}" for where in THRESHOLD_KINDS for value in sizes]
 
 
 def thresholds(params: Mapping[str, Any]) -> list[float]:
@@ -244,8 +256,9 @@ def _filled_with_integers(domain: Interval, shape: tuple[int, ...], kind: str, r
 def _filler(domain: Interval, kind: str) -> Filler:
     if kind in _FILLERS:
         return _FILLERS[kind]
-    if kind.startswith("near "):
-        return _near(float(kind.removeprefix("near ")))
+    where, _, value = kind.partition(" ")
+    if where in THRESHOLD_KINDS:
+        return (_near if where == "near" else _within)(float(value))
     if kind in ("a zero", "two zeros"):
         return _some(0.0, 1 if kind == "a zero" else 2)
     if kind == "all zeros":
