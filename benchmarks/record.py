@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 import gradspec
-from benchmarks.op_hash import op_hash
+from gradspec.op_hash import op_hash
 from gradspec import Op
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -110,33 +109,19 @@ def _add_draws(parser: argparse.ArgumentParser) -> None:
 
 
 def _list(options: argparse.Namespace) -> int:
+    from gradspec.reporting.words import briefly, described
     from gradspec.targets import collection
+    from gradspec.verdicts import recall
 
     ops = collection(options.ops)
+    verdicts = recall(options.ops, ops)
     if options.json:
-        print(json.dumps([_described(op) for op in ops], indent=2))
+        print(json.dumps([described(op, verdict) for op, verdict in zip(ops, verdicts, strict=True)], indent=2))
         return 0
-    width = max(len(op.name) for op in ops)
-    for op in ops:
-        inputs = ", ".join(f"{name} ({domain.shape})" for name, domain in op.inputs.items())
-        params = "".join(f"; {name}" for name in op.params)
-        print(f"{op.name:<{width}}  {inputs}{params}")
+    width, column = max(len(op.name) for op in ops), max(map(len, verdicts))
+    for op, verdict in zip(ops, verdicts, strict=True):
+        print(f"{op.name:<{width}}  {verdict:<{column}}  {briefly(op)}")
     return 0
-
-
-def _described(op: Op) -> dict[str, Any]:
-    return {
-        "name": op.name,
-        "inputs": {name: domain.shape for name, domain in op.inputs.items()},
-        "params": {
-            name: "a function of the sizes" if callable(values) else [repr(value) for value in values]
-            for name, values in op.params.items()
-        },
-        "dtypes": list(op.dtypes),
-        "formula": op.formula,
-        "vjp_formula": op.vjp_formula,
-        "source": op.source,
-    }
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -157,6 +142,8 @@ def _check(options: argparse.Namespace) -> int:
                 max_seconds=options.max_seconds,
             )
             reports.append(report := _kept(report, where))
+            if options.checks is None and options.max_seconds is None:
+                _remember(where, op, report)
             if str(options.json) != "-":
                 _show(report, quiet=quiet)
     if options.json is not None:
@@ -219,6 +206,15 @@ def _kept(report: Report, where: str) -> Report:
                 print(f"gradspec: {FAILURES}: counterexample not saved: {error.strerror}", file=sys.stderr)
         checks.append(kept)
     return replace(report, checks=tuple(checks))
+
+
+def _remember(where: str, op: Op, report: Report) -> None:
+    from gradspec.verdicts import PATH, remember
+
+    try:
+        remember(where, [(op, report)])
+    except OSError as error:
+        print(f"gradspec: {PATH}: verdict not kept: {error.strerror}", file=sys.stderr)
 
 
 def _write_json(reports: list[Report], path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gradspec import Op
+from gradspec.spec import Op
 
 TOLD = ("formula", "vjp_formula", "source", "kinks")  # said to people; decides nothing
 PLAIN = (bool, int, float, complex, str, bytes, type(None))

@@ -75,6 +75,51 @@ def _domain(domain: Array) -> str:
     return ", ".join(parts)
 
 
+def briefly(op: Op) -> str:
+    """The inputs with their domains, and the params, on one line: `x (n d) > 0; axis`."""
+    inputs = ", ".join(f"{name} ({domain.shape}){_set(domain)}" for name, domain in op.inputs.items())
+    return inputs + "".join(f"; {name}" for name in op.params)
+
+
+def described(op: Op, verdict: str) -> dict[str, Any]:
+    """The declaration and the last verdict, ready for JSON."""
+    return {
+        "name": op.name,
+        "verdict": verdict,
+        "inputs": {name: domain.shape for name, domain in op.inputs.items()},
+        "domains": {name: _domain(domain) for name, domain in op.inputs.items()},
+        "params": {
+            name: "a function of the sizes" if callable(values) else [repr(value) for value in values]
+            for name, values in op.params.items()
+        },
+        "dtypes": list(op.dtypes),
+        "formula": op.formula,
+        "vjp_formula": op.vjp_formula,
+        "source": op.source,
+    }
+
+
+def _set(domain: Array) -> str:
+    """A domain as mathematics has it; nothing where it is every number."""
+    if callable(domain.lo) or callable(domain.hi):
+        return " in a range by the sizes"
+    if domain.transform is not None:
+        return " in a structured set"
+    excluded = set(domain.exclude)
+    low, high = domain.lo, domain.hi
+    open_low, open_high = low in excluded, high in excluded
+    holes = ", ".join(f"{point:g}" for point in sorted(excluded - {low, high}))
+    if high == math.inf and low != -math.inf:
+        told = f" {'>' if open_low else '>='} {low:g}"
+    elif low == -math.inf and high != math.inf:
+        told = f" {'<' if open_high else '<='} {high:g}"
+    elif math.isfinite(low):
+        told = f" in {'(' if open_low else '['}{low:g}, {high:g}{')' if open_high else ']'}"
+    else:
+        told = ""
+    return told + (f" without {holes}" if holes else "")
+
+
 def _value(value: Any) -> str:
     return "a function of the sizes" if callable(value) else repr(value)
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from benchmarks import seeds
-from benchmarks.op_hash import op_hash
 from benchmarks.record import load_ops
 from gradspec import Op, real
+from gradspec.op_hash import op_hash
 from ops import OPS, add, exp, log
 
 SCALE = 2.0

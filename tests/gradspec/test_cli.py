@@ -234,6 +234,31 @@ def test_list_shows_every_op(folder: Path, capsys: pytest.CaptureFixture[str]) -
     assert ["square", "cube"] == [op["name"] for op in described]
 
 
+def test_list_shows_domains_and_the_last_verdict(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing before a check; then its verdict; and that the op has changed since, once it has."""
+
+    def listed() -> list[str]:
+        capsys.readouterr()
+        assert 0 == main(["list", "--ops", "mine"])
+        return capsys.readouterr().out.splitlines()
+
+    assert "not checked" in listed()[0]
+    main(["check", "square", "--ops", "mine", "--check", "contract"])
+    assert "not checked" in listed()[0], "a part of the checks is no verdict"
+    main(["check", "square", "--ops", "mine", "--examples", "20"])
+    first, second = listed()
+    assert ["square", "PASS"] == first.split()[:2]
+    assert "(n)" in first
+    assert "not checked" in second
+    kept = folder / ".gradspec" / "verdicts.json"
+    kept.write_text(kept.read_text().replace('"op": "', '"op": "x'))
+    assert "changed since" in listed()[0]
+    kept.write_text("{")
+    assert "not checked" in listed()[0]
+
+
 def test_an_interrupted_run_says_so(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
