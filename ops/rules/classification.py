@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,7 @@ from gradspec.spec import Op, array, nonnegative
 from ops.errors import ParamError, ShapeMismatchError
 from ops.rules.broadcast import as_dtype
 from ops.rules.guards import require_between, require_number
-from ops.rules.reduce import average
-from ops.rules.reduction import REDUCTIONS, each, reduced, require_pair
+from ops.rules.reduction import REDUCTIONS, each, has_value, reduced, require_pair
 from ops.rules.reference import functional
 
 _KL_REDUCTIONS = ("batchmean", "mean", "sum", "none")
@@ -33,7 +31,7 @@ def _bce_with_logits(x: Any, target: Any, reduction: str = "mean", pos_weight: f
     if reduction == "none":
         return (up * (1 - p) + pos_weight * (down * p)).reshape(shape), saved
     total = up @ (1 - p) + pos_weight * (down @ p)
-    return average(total, x.size) if reduction == "mean" else total, saved
+    return total / x.size if reduction == "mean" else total, saved
 
 
 def _bce_with_logits_vjp(saved: Any, y_bar: Any, needs: tuple[bool, bool] = (True, True)) -> tuple[Any, Any]:
@@ -109,16 +107,12 @@ def _kl_div(x: Any, target: Any, reduction: str = "batchmean", log_target: bool 
         losses = p * (np.log(p + (p == 0)) - x)  # 0 ln 0 is 0
     if reduction != "batchmean":
         return reduced(losses, reduction), (p, reduction, x.size, x.dtype)
-    return average(losses.sum(), len(x)), (p, "mean", len(x), x.dtype)
+    return losses.sum() / len(x), (p, "mean", len(x), x.dtype)
 
 
 def _kl_div_vjp(saved: Any, y_bar: Any) -> tuple[Any, None]:
     p, reduction, count, dtype = saved
     return as_dtype(-each(y_bar, reduction, count) * p, dtype), None
-
-
-def _has_rows(sizes: Mapping[str, int], params: Mapping[str, Any]) -> bool:
-    return {"mean": sizes["n"] * sizes["c"] > 0, "batchmean": sizes["n"] > 0}.get(params["reduction"], True)
 
 
 def _torch_bce(x: Any, target: Any, reduction: str, pos_weight: float) -> Any:
@@ -137,7 +131,8 @@ bce_with_logits = Op(
     name="bce_with_logits",
     forward=_bce_with_logits,
     vjp=_bce_with_logits_vjp,
-    inputs={"x": array("..."), "target": array("...", lo=0.0, hi=1.0, typical=(0.0, 1.0))},
+    inputs={"x": array("n d"), "target": array("n d", lo=0.0, hi=1.0, typical=(0.0, 1.0))},
+    where=has_value,
     params={"reduction": REDUCTIONS, "pos_weight": (1.0, 3.0, 0.25)},
     torch=_torch_bce,
     formula=r"y = \frac{1}{N} \sum_i ((1 - t_i) s(x_i) + w t_i s(-x_i)), \quad s(x) = \max(x, 0) + \ln(1 + e^{-|x|}), "
@@ -159,7 +154,7 @@ kl_div = Op(
         "target": nonnegative("n c", typical=(0.0, 1.0), differentiable=False),
     },
     params={"reduction": _KL_REDUCTIONS, "log_target": (False, True)},
-    where=_has_rows,
+    where=has_value,
     torch=_torch_kl_div,
     formula=r"y = \frac{1}{N} \sum_{ij} p_{ij} (\ln p_{ij} - x_{ij}), \quad 0 \ln 0 = 0, "
     r"\quad p = t \text{ or } e^t \text{ (log target)}, "

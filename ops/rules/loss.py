@@ -18,15 +18,15 @@ from ops.rules.guards import (
     require_whole_numbers,
 )
 from ops.rules.reduce import average
-from ops.rules.reduction import REDUCTIONS
+from ops.rules.reduction import REDUCTIONS, require_examples
 from ops.rules.reference import functional
 
 
 def _nll(log_p: Any, labels: Any, reduction: str = "mean", ignore_index: int | None = None) -> tuple[Any, Any]:
     """Return the negative log-probability of the *labels* (n,) under *log_p* (n, c): its mean, its sum, or for each.
 
-    Rows whose label is *ignore_index*, which may be no class at all, count for nothing. The mean over no rows is NaN,
-    the sum is 0.
+    Rows whose label is *ignore_index*, which may be no class at all, count for nothing. Where all are ignored the mean
+    is NaN, the sum 0; the mean over an empty batch is refused.
     """
     rows, columns = _batch("nll", "log_p", log_p, labels, reduction, ignore_index)
     picked = log_p[rows, columns]
@@ -55,8 +55,9 @@ def _cross_entropy(
     """Return the negative log-softmax of the *labels* (n,) under *logits* (n, c): its mean, its sum, or for each.
 
     Of each label's weight the share *label_smoothing* goes to all c classes alike. Rows whose label is *ignore_index*,
-    which may be no class at all, count for nothing. The mean over no rows is NaN, the sum is 0. A confident right
-    answer keeps its digits: the loss at a margin of 40 is 4e-18, not 0 (see activation.py).
+    which may be no class at all, count for nothing. Where all are ignored the mean is NaN, the sum 0; the mean over an
+    empty batch is refused. A confident right answer keeps its digits: the loss at a margin of 40 is 4e-18, not 0 (see
+    activation.py).
     """
     rows, columns = _batch("cross_entropy", "logits", logits, labels, reduction, ignore_index)
     smoothing = require_number("cross_entropy", "label_smoothing", label_smoothing, 0, 1)
@@ -116,6 +117,8 @@ def _batch(op: str, argument: str, scores: Any, labels: Any, reduction: Any, ign
     require_choice(op, "reduction", reduction, REDUCTIONS)
     require_floats(op, argument, scores)
     require_rank(op, argument, scores, "(n, c)", 2)
+    if not len(scores):
+        require_examples(op, argument, scores, reduction)
     if ignored is None:
         require_positions(op, "labels", labels, *scores.shape)
         return np.arange(len(labels)), labels

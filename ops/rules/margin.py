@@ -18,7 +18,7 @@ from ops.rules.guards import (
     require_shape,
     require_whole_numbers,
 )
-from ops.rules.reduction import REDUCTIONS, each, has_value, reduced
+from ops.rules.reduction import REDUCTIONS, each, has_value, reduced, require_examples
 from ops.rules.reference import functional
 
 
@@ -32,6 +32,7 @@ def _hinge(x: Any, labels: Any, reduction: str = "mean", margin: float = 1.0) ->
     foreign = np.abs(labels) != 1
     if foreign.any():
         raise OutOfRangeError("hinge", "labels", f"holds {int(np.asarray(labels)[foreign][0])}", "-1 and 1")
+    require_examples("hinge", "x", x, reduction)
     away = labels.astype(x.dtype)
     away *= -1
     lack = away * x
@@ -59,6 +60,7 @@ def _multi_margin(x: Any, labels: Any, reduction: str = "mean", p: int = 1, marg
         raise ParamError("multi_margin", "p", f"is {p!r}", "1 or 2")
     if x.shape[1] == 0:
         raise ShapeMismatchError("multi_margin", "x", f"has shape {x.shape}", "(n, c) with c at least 1")
+    require_examples("multi_margin", "x", x, reduction)
     rows = np.arange(len(labels))
     excess = x - (x[rows, labels] - margin)[:, None]
     np.maximum(excess, 0, out=excess)

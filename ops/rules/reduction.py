@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ops.errors import ShapeMismatchError
 from ops.rules.guards import require_choice, require_floats, require_shape
-from ops.rules.reduce import average
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -17,20 +17,33 @@ def require_pair(op: str, x: Any, target: Any, reduction: Any, allowed: tuple[st
     Raises:
         ParamError: *reduction* is not known.
         InputTypeError: *x* or *target* is no array of floats.
-        ShapeMismatchError: Their shapes differ: a loss that broadcasts hides a forgotten axis.
+        ShapeMismatchError: Their shapes differ (a loss that broadcasts hides a forgotten axis), or they are empty and
+            *reduction* is a mean.
     """
     require_choice(op, "reduction", reduction, allowed)
     require_floats(op, "x", x)
     require_floats(op, "target", target)
     require_shape(op, "target", target, x.shape, "the shape of x")
+    require_examples(op, "x", x, reduction)
+
+
+def require_examples(op: str, argument: str, x: Any, reduction: str) -> None:
+    """Refuse the mean over an empty batch: it would be NaN, and show far from where the batch was made.
+
+    Raises:
+        ShapeMismatchError: *x* has no element, and *reduction* is a mean.
+    """
+    if not x.size and reduction not in ("sum", "none"):
+        allowed = f"at least one example for reduction={reduction!r} (the sum over none is 0)"
+        raise ShapeMismatchError(op, argument, f"has shape {x.shape}", allowed)
 
 
 def reduced(losses: Any, reduction: str) -> Any:
-    """Reduce the *losses*; the mean of none is NaN, their sum 0."""
+    """Reduce the *losses*; the sum of none is 0."""
     if reduction == "none":
         return losses
     total = losses.sum()
-    return average(total, losses.size) if reduction == "mean" else total
+    return total / losses.size if reduction == "mean" else total
 
 
 def each(y_bar: Any, reduction: str, count: int) -> Any:
@@ -40,4 +53,4 @@ def each(y_bar: Any, reduction: str, count: int) -> Any:
 
 def has_value(sizes: Mapping[str, int], params: Mapping[str, Any]) -> bool:
     """Whether there is something to average, for declarations."""
-    return params["reduction"] != "mean" or all(sizes.values())
+    return params["reduction"] in ("sum", "none") or all(sizes.values())

@@ -12,8 +12,7 @@ import numpy as np
 from gradspec.spec import Op, real
 from ops.rules.broadcast import as_dtype
 from ops.rules.guards import require_number
-from ops.rules.reduce import average
-from ops.rules.reduction import REDUCTIONS, each, reduced, require_pair
+from ops.rules.reduction import REDUCTIONS, each, has_value, reduced, require_pair
 from ops.rules.reference import functional
 
 
@@ -26,7 +25,7 @@ def _mse(x: Any, target: Any, reduction: str = "mean") -> tuple[Any, Any]:
         return d * d, saved
     flat = d.reshape(-1)
     total = flat @ flat  # a dot product needs no array of squares
-    return average(total, d.size) if reduction == "mean" else total, saved
+    return total / d.size if reduction == "mean" else total, saved
 
 
 def _mse_vjp(saved: Any, y_bar: Any, needs: tuple[bool, bool] = (True, True)) -> tuple[Any, Any]:
@@ -71,7 +70,7 @@ def _below_line(slope: Any, d: Any, half: float, reduction: str) -> Any:
         return slope * (d - half * slope)
     slopes, flat = slope.reshape(-1), d.reshape(-1)
     total = slopes @ flat - half * (slopes @ slopes)  # dot products need no arrays of products
-    return average(total, d.size) if reduction == "mean" else total
+    return total / d.size if reduction == "mean" else total
 
 
 def _slope_vjp(saved: Any, y_bar: Any, needs: tuple[bool, bool] = (True, True)) -> tuple[Any, Any]:
@@ -85,7 +84,7 @@ def _differences(d_bar: Any, dtypes: Any, needs: tuple[bool, bool]) -> tuple[Any
     return x_bar, as_dtype(-d_bar, dtypes[1]) if needs[1] else None
 
 
-_INPUTS = {"x": real("..."), "target": real("...")}
+_INPUTS = {"x": real("n d"), "target": real("n d")}  # of any shape: tests/ops/rules/test_regression.py
 _REDUCED = r"y = \frac{1}{N} \sum_i \ell_i, \quad N = n \text{ (mean) or } 1 \text{ (sum)}; "
 _EACH = r"\text{; } N = 1 \text{ and } \bar y_i \text{ for } \bar y \text{ with reduction none}"
 _TARGET = r", \quad \bar t = -\bar x"
@@ -95,6 +94,7 @@ mse = Op(
     forward=_mse,
     vjp=_mse_vjp,
     inputs=_INPUTS,
+    where=has_value,
     params={"reduction": REDUCTIONS},
     torch=functional("mse_loss"),
     formula=_REDUCED + r"\ell_i = (x_i - t_i)^2",
@@ -107,6 +107,7 @@ l1 = Op(
     forward=_l1,
     vjp=_l1_vjp,
     inputs=_INPUTS,
+    where=has_value,
     params={"reduction": REDUCTIONS},
     torch=functional("l1_loss"),
     formula=_REDUCED + r"\ell_i = |x_i - t_i|",
@@ -120,6 +121,7 @@ huber = Op(
     forward=_huber,
     vjp=_slope_vjp,
     inputs=_INPUTS,
+    where=has_value,
     params={"reduction": REDUCTIONS, "delta": (1.0, 0.5, 3.0)},
     torch=functional("huber_loss"),
     formula=_REDUCED + r"\ell_i = s_i (d_i - s_i / 2), \quad d_i = x_i - t_i, "
@@ -133,6 +135,7 @@ smooth_l1 = Op(
     forward=_smooth_l1,
     vjp=_slope_vjp,
     inputs=_INPUTS,
+    where=has_value,
     params={"reduction": REDUCTIONS, "beta": (1.0, 0.5, 0.0)},
     torch=functional("smooth_l1_loss"),
     formula=_REDUCED + r"\ell_i = s_i (d_i - \beta s_i / 2), \quad d_i = x_i - t_i, "

@@ -58,11 +58,15 @@ def test_hinge_labels_of_any_integer_type(dtype: Any) -> None:
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_empty_batch(reduction: str) -> None:
-    """Its sum is 0, its mean NaN and the single losses are none; the cotangent is empty."""
+    """Its sum is 0, the single losses are none, and its mean is refused; the cotangent is empty."""
     nothing = np.ones((0, 3), np.float32)
     for op, labels in ((hinge, np.ones((0, 3), int)), (multi_margin, np.zeros(0, int))):
+        if reduction == "mean":
+            with pytest.raises(ValueError, match=rf"^{op.name}: x has shape \(0, 3\); allowed: at least one example"):
+                op(nothing, labels, reduction=reduction)
+            continue
         y, saved = op.forward(nothing, labels, reduction=reduction)
-        assert {"mean": "nan", "sum": "0.0"}.get(reduction, str(np.empty(np.shape(y)))) == str(y)
+        assert {"sum": "0.0"}.get(reduction, str(np.empty(np.shape(y)))) == str(y)
         x_bar, labels_bar = op.vjp(saved, np.ones(np.shape(y), np.float32))
         assert ((0, 3), np.float32, None) == (x_bar.shape, x_bar.dtype, labels_bar)
 
