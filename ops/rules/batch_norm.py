@@ -150,7 +150,7 @@ batch_norm = Op(
     torch=_torch_batch_norm,
     formula=r"y_{ic} = w_c \hat x_{ic} + b_c, \quad \hat x_{ic} = s_c (x_{ic} - \mu_c), "
     r"\quad \mu_c = \frac{1}{N} \sum_i x_{ic}, \quad v_c = \frac{1}{N} \sum_i (x_{ic} - \mu_c)^2, "
-    r"\quad s_c = (v_c + \epsilon)^{-1/2}",
+    r"\quad s_c = 1 / \sqrt{v_c + \epsilon}",
     vjp_formula=r"\bar x_{ic} = w_c s_c (\bar y_{ic} - \bar b_c / N - \hat x_{ic} \bar w_c / N) + \bar \mu_c / N "
     r"+ 2 (x_{ic} - \mu_c) \bar v_c / N, \quad \bar w_c = \sum_i \bar y_{ic} \hat x_{ic}, "
     r"\quad \bar b_c = \sum_i \bar y_{ic}",
@@ -166,7 +166,7 @@ batch_norm_inference = Op(
     params={"eps": (1e-5, 1e-3, 0.5)},
     sizes={"h": (0, 3), "w": (0, 2)},
     torch=_torch_inference,
-    formula=r"y_{ic} = w_c s_c (x_{ic} - \mu_c) + b_c, \quad s_c = (v_c + \epsilon)^{-1/2}",
+    formula=r"y_{ic} = w_c s_c (x_{ic} - \mu_c) + b_c, \quad s_c = 1 / \sqrt{v_c + \epsilon}",
     vjp_formula=r"\bar x_{ic} = w_c s_c \bar y_{ic}, \quad \bar w_c = s_c \sum_i \bar y_{ic} (x_{ic} - \mu_c), "
     r"\quad \bar b_c = \sum_i \bar y_{ic}, \quad \bar \mu_c = -w_c s_c \bar b_c, "
     r"\quad \bar v_c = -\frac{1}{2} w_c s_c^2 \bar w_c",

@@ -145,7 +145,7 @@ pow = Op(  # noqa: A001 -- ops.pow is the op's name
     torch=lambda a, b: a.pow(b),
     formula=r"y = a^b",
     vjp_formula=r"\bar a = \bar y \odot b \, a^{b - 1}, \quad \bar b = \bar y \odot a^b \ln a",
-    source="y = e^{b ln a} and the chain rule",
+    source="y = exp(b ln a) and the chain rule",
 )
 
 logaddexp = Op(

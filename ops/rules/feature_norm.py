@@ -163,7 +163,7 @@ def _torch_group_norm(x: Any, weight: Any, bias: Any, groups: int, eps: float) -
     return functional("group_norm")(x, groups, weight, bias, eps)
 
 
-_SCALE = r"s_i = (\frac{1}{K} \sum_k (x_{ik} - \mu_i)^2 + \epsilon)^{-1/2}"
+_SCALE = r"s_i = 1 / \sqrt{\frac{1}{K} \sum_k (x_{ik} - \mu_i)^2 + \epsilon}"
 _VJP = r"\bar x_{ik} = s_i (g_{ik} - \frac{1}{K} \sum_l g_{il} - \frac{\hat x_{ik}}{K} \sum_l g_{il} \hat x_{il})"
 
 layer_norm = Op(
@@ -189,7 +189,7 @@ rms_norm = Op(
     params={"eps": (1e-5, 1e-3, 0.5)},
     torch=lambda x, weight, eps: functional("rms_norm")(x, weight.shape, weight, eps),
     formula=r"y_{ik} = w_k \hat x_{ik}, \quad \hat x_{ik} = s_i x_{ik}, "
-    r"\quad s_i = (\frac{1}{K} \sum_k x_{ik}^2 + \epsilon)^{-1/2}",
+    r"\quad s_i = 1 / \sqrt{\frac{1}{K} \sum_k x_{ik}^2 + \epsilon}",
     vjp_formula=r"\bar x_{ik} = s_i (g_{ik} - \frac{\hat x_{ik}}{K} \sum_l g_{il} \hat x_{il}), "
     r"\quad g_{ik} = w_k \bar y_{ik}, \quad \bar w_k = \sum_i \bar y_{ik} \hat x_{ik}",
     source="Zhang, Sennrich: Root Mean Square Layer Normalization (2019), eq. 4",

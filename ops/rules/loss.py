@@ -29,6 +29,8 @@ def _nll(log_p: Any, labels: Any, reduction: str = "mean", ignore_index: int | N
     is NaN, the sum 0; the mean over an empty batch is refused.
     """
     rows, columns = _batch("nll", "log_p", log_p, labels, reduction, ignore_index)
+    if not len(log_p):
+        require_examples("nll", "log_p", log_p, reduction)
     picked = log_p[rows, columns]
     saved = (log_p.shape, rows, columns, reduction)
     if reduction == "none":
@@ -63,6 +65,7 @@ def _cross_entropy(
     smoothing = require_number("cross_entropy", "label_smoothing", label_smoothing, 0, 1)
     if logits.shape[1] == 0:
         raise ShapeMismatchError("cross_entropy", "logits", f"has shape {logits.shape}", "(n, c) with c at least 1")
+    require_examples("cross_entropy", "logits", logits, reduction)
     kept = logits if len(rows) == len(labels) else logits[rows]
     each = rows if kept is logits else np.arange(len(kept))
     p, shifted, rest = _softmax_parts(kept, each)
@@ -117,8 +120,6 @@ def _batch(op: str, argument: str, scores: Any, labels: Any, reduction: Any, ign
     require_choice(op, "reduction", reduction, REDUCTIONS)
     require_floats(op, argument, scores)
     require_rank(op, argument, scores, "(n, c)", 2)
-    if not len(scores):
-        require_examples(op, argument, scores, reduction)
     if ignored is None:
         require_positions(op, "labels", labels, *scores.shape)
         return np.arange(len(labels)), labels

@@ -42,7 +42,7 @@ def test_of_the_registry_hardly_a_comparison_is_inconclusive(op: Op, record_prop
         count = registry(op, examples=30)
     record_property(op.name, line(op.name, count))
     print(line(op.name, count))
-    assert count.comparisons > 50
+    assert count.comparisons > 25  # large inputs are compared along one direction per example
     assert count.open_share < OPEN
     assert count.exceeded == 0
 
