@@ -14,7 +14,7 @@ from gradspec.errors import GradspecError
 
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\d+(?:\.\d+)?|\s+|.", re.DOTALL)
 _SPACES = {r"\,": 0.167, r"\:": 0.222, r"\;": 0.278, r"\!": -0.167, r"\ ": 0.25, "~": 0.25, r"\quad": 1, r"\qquad": 2}
-_ACCENTS = {r"\bar": "¯", r"\overline": "¯", r"\hat": "^", r"\tilde": "~", r"\dot": "˙", r"\vec": "→"}
+_ACCENTS = {r"\bar": "¯", r"\overline": "¯", r"\hat": "ˆ", r"\tilde": "~", r"\dot": "˙", r"\vec": "→"}
 _WIDE = {r"\sum": "∑", r"\prod": "∏", r"\int": "∫"}
 
 

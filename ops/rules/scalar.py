@@ -163,7 +163,7 @@ integer_power = elementwise(
     torch=lambda x, p: x.pow(p),
     formula=r"y_i = x_i^p",
     vjp_formula=r"\bar x_i = p x_i^{p - 1} \bar y_i, \quad 0 \text{ for } p = 0",
-    source="the power rule, also at x = 0, where p x^{p-1} is 0 for p = 0",
+    source="the power rule, also at x = 0, where its value is 0 for p = 0",
 )
 
 abs = elementwise(  # noqa: A001 -- ops.abs is the op's name
