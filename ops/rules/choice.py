@@ -78,7 +78,10 @@ def _pow(a: Any, b: Any) -> tuple[Any, Any]:
 def _pow_vjp(saved: Any, y_bar: Any) -> tuple[Any, Any]:
     a, b, y = saved
     with np.errstate(all="ignore"):
-        a_bar = y_bar * (b * np.power(a + ((a == 0) & (b == 0)), b - 1))  # 0 times infinity is 0 here
+        slope = b * np.power(a + ((a == 0) & (b == 0)), b - 1)  # 0 times infinity is 0 here
+        if not np.isfinite(slope).all():
+            slope = np.where(y_bar == 0, 0, slope)  # and here: a slope that float32 does not hold, and nobody asks for
+        a_bar = y_bar * slope.astype(y_bar.dtype)
         b_bar = y_bar * (y * np.log(a + (a == 0)))
     return unbroadcast(a_bar, a.shape, a.dtype), unbroadcast(b_bar, b.shape, b.dtype)
 
