@@ -79,9 +79,10 @@ def _pow_vjp(saved: Any, y_bar: Any) -> tuple[Any, Any]:
     a, b, y = saved
     with np.errstate(all="ignore"):
         slope = b * np.power(a + ((a == 0) & (b == 0)), b - 1)  # 0 times infinity is 0 here
-        if not np.isfinite(slope).all():
-            slope = np.where(y_bar == 0, 0, slope)  # and here: a slope that float32 does not hold, and nobody asks for
-        a_bar = y_bar * slope.astype(y_bar.dtype)
+        a_bar = y_bar * slope
+        beyond = ~np.isfinite(slope) & (a != 0)  # a^(b - 1) overflows where y_bar a^b may not
+        if beyond.any():
+            a_bar = np.where(beyond, y_bar * b * y / a, a_bar)
         b_bar = y_bar * (y * np.log(a + (a == 0)))
     return unbroadcast(a_bar, a.shape, a.dtype), unbroadcast(b_bar, b.shape, b.dtype)
 
