@@ -121,7 +121,7 @@ def test_logaddexp_of_the_largest() -> None:
 def test_a_slope_beyond_float32_that_nobody_asks_for() -> None:
     """Where y_bar is 0, so is the cotangent: infinity times 0 is none."""
     a, b = np.array([1.0, 2.2e-7], np.float32), np.array([1.0, -5.0], np.float32)
-    _, saved = ops.pow.forward(a, b)
-    a_bar, b_bar = ops.pow.vjp(saved, np.array([1.0, 0.0], np.float32))
+    _, saved = choice.pow.forward(a, b)
+    a_bar, b_bar = choice.pow.vjp(saved, np.array([1.0, 0.0], np.float32))
     np.testing.assert_array_equal(np.array([1.0, 0.0], np.float32), a_bar)
     assert (np.float32, np.float32) == (a_bar.dtype, b_bar.dtype)
