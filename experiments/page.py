@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from experiments import cost, speed
 from experiments.claims import Outcome
 from experiments.errors import missing
 from experiments.mathml import UnknownLatexError, mathml
 from experiments.section import MEASURES, Section, ruler
+from experiments.speed import Speed
 from experiments.trust import Trust
 from experiments.verification import ERROR, CheckRow, OpRow, titles
 
@@ -44,6 +46,7 @@ class Page:
         examples: How many examples were drawn per op.
         command: What makes this report again.
         trust: What is known of the verification itself.
+        speed: How fast the ops are beside torch, if that was measured.
     """
 
     ops: Sequence[OpRow]
@@ -53,6 +56,7 @@ class Page:
     examples: int
     command: str
     trust: Trust = field(default_factory=Trust)
+    speed: Speed | None = None
 
     @property
     def verdict(self) -> str:
@@ -135,6 +139,12 @@ def render(page: Page) -> str:
         "count": lambda value: f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}"),
         "resolution": resolution,
         "breakable": lambda name: Markup("_<wbr>").join(name.split("_")),
+        "percent": percent,
+        "seconds": cost.seconds,
+        "size": cost.size,
+        "times": cost.times,
+        "duration": speed.duration,
+        "spread": speed.spread,
         "sentence": lambda text: text[:1].upper() + text[1:],
         "picture": Markup,  # what figures.py made
     }
@@ -147,6 +157,8 @@ def render(page: Page) -> str:
         measures=MEASURES,
         titles=titles(),
         ruler=ruler,
+        cost_panels=cost.panels(page.trust.cost) if page.trust.cost else [],
+        speed_panels=speed.panels(page.speed) if page.speed else [],
         by_name=lambda checks: {check.name: check for check in checks},
     )
 
@@ -172,6 +184,11 @@ def number(value: float) -> str:
 def signed(value: float) -> str:
     """A difference, with its sign."""
     return ("+" if value > 0 else "") + number(value)
+
+
+def percent(share: float) -> str:
+    """A share in percent, with two digits."""
+    return f"{float(f'{100 * share:.2g}'):g}\N{NO-BREAK SPACE}%"
 
 
 def resolution(value: float | None) -> str:

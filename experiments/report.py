@@ -25,6 +25,7 @@ from experiments.files import readable_json, writable_folder, write_atomic
 from experiments.page import Page, render
 from experiments.progress import progress
 from experiments.section import Section, make_section
+from experiments.speed import speed
 from experiments.trust import trust
 from experiments.verification import FULL_EXAMPLES, QUICK_EXAMPLES, OpRow, op_names, verify_all
 
@@ -80,6 +81,7 @@ def _main(options: Options) -> int:
         examples=examples,
         command=" ".join([PROG, *arguments]),
         trust=trust(),
+        speed=speed(),
     )
     write(page, out)
     print(f"{page.passed} of {len(ops)} ops pass; {told_outcomes(page)}; the report: {out / 'index.html'}")
@@ -155,6 +157,7 @@ def as_json(page: Page) -> dict[str, Any]:
         "verification": {"examples": page.examples, "ops": [_op_json(op) for op in page.ops]},
         "experiments": [_section_json(section) for section in page.sections],
         "trust": dataclasses.asdict(page.trust),
+        "speed": dataclasses.asdict(page.speed) if page.speed else None,
         "environment": {name: list(values) for name, values in page.environments.items()},
     }
     strict = _strict(value)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from experiments.cost import Cost, read_cost
+
+T = TypeVar("T")
 RECORDS = Path(__file__).resolve().parent.parent / "docs" / "records"
 
 
@@ -54,6 +57,57 @@ class Broken:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Bars:
+    """A rule that is right, held against finite differences.
+
+    Attributes:
+        name: The op, or what kind of function.
+        comparisons: How many.
+        open: Share of them that says nothing.
+        exceeded: How many of the others are off by more than their error bar says.
+        exceeded_share: That as a share of the others.
+    """
+
+    name: str
+    comparisons: int
+    open: float
+    exceeded: int
+    exceeded_share: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """Whether error bars hold what they say.
+
+    Attributes:
+        functions: How many random vector functions.
+        examples: How many examples per op.
+        open_promised: Share of the comparisons that may say nothing.
+        exceeded_promised: Share of the others that may be outside their bar.
+        random: Of the random vector functions.
+        registry: Of all ops, taken together.
+        ops: Of each of them, the worst first.
+    """
+
+    functions: int
+    examples: int
+    open_promised: float
+    exceeded_promised: float
+    random: Bars
+    registry: Bars
+    ops: Sequence[Bars]
+
+    def is_kept_by(self, row: Bars) -> bool:
+        """Whether both shares are below what is promised."""
+        return row.open < self.open_promised and row.exceeded_share < self.exceeded_promised
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether they are for the random functions, and for each op."""
+        return all(map(self.is_kept_by, (self.random, *self.ops)))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Trust:
     """The records, as far as they are there.
 
@@ -64,12 +118,14 @@ class Trust:
         seeds: Seeds per op, at least.
         earlier: Runs of earlier versions of the code, or of the op.
         earlier_fails: How many of those were FAIL.
-        detections: One per class of the known bugs, then their sum.
-        broken: Ops with their rules broken on purpose, then their sum.
+        detections: One per class of the known bugs, the worst first, then their sum.
+        broken: Ops with their rules broken on purpose, those with most survivors first, then their sum.
         functions: How many functions of torch were verified.
         passed: How many of them passed.
         torch: The version of torch.
         findings: Those that failed: name, what was found by hand, and the counterexample.
+        calibration: What is known of the error bars.
+        cost: What verdicts cost.
     """
 
     runs: int = 0
@@ -84,41 +140,96 @@ class Trust:
     passed: int = 0
     torch: str = ""
     findings: Sequence[tuple[str, str, str]] = ()
+    calibration: Calibration | None = None
+    cost: Cost | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is anything to show."""
+        return bool(self.runs or self.detections or self.broken or self.functions or self.calibration or self.cost)
+
+    @property
+    def survivors(self) -> list[tuple[str, str, str]]:
+        """Broken rules that did not fail: op, what was done to it, and why that is no hole."""
+        return [(row.name, mutant, why) for row in self.broken for mutant, why in row.left]
 
 
 def trust(folder: Path = RECORDS) -> Trust:
     """Read the records in *folder*; what is missing or no record is left out of the page."""
-    try:
-        return _trust(folder)
-    except (AttributeError, KeyError, TypeError):  # JSON, but of another shape
-        return Trust()
-
-
-def _trust(folder: Path) -> Trust:
-    seeds = _read(folder / "seeds.json").get("ops", {}).values()
-    torch = _read(folder / "torch_functions.json")
-    functions = torch.get("functions", [])
+    nothing: dict[str, Any] = {}
     return Trust(
-        runs=sum(op["seeds"] for op in seeds),
-        fails=sum(len(op["fail"]) for op in seeds),
-        unsure=sum(len(op["inconclusive"]) for op in seeds),
-        seeds=min((op["seeds"] for op in seeds), default=0),
-        earlier=sum(op.get("earlier", {}).get("runs", 0) for op in seeds),
-        earlier_fails=sum(op.get("earlier", {}).get("fail", 0) for op in seeds),
-        detections=_detections(_read(folder / "known_bugs.json").get("classes", {})),
-        broken=_broken(_read(folder / "mutants.json").get("ops", {})),
-        functions=len(functions),
-        passed=sum(row["verdict"] == "PASS" for row in functions),
-        torch=str(torch.get("torch", "")),
-        findings=[
+        **_part(folder / "seeds.json", _seeds, nothing),
+        **_part(folder / "torch_functions.json", _torch, nothing),
+        detections=_part(folder / "known_bugs.json", _detections, []),
+        broken=_part(folder / "mutants.json", _broken, []),
+        calibration=_part(folder / "calibration.json", _calibration, None),
+        cost=_part(folder / "cost.json", read_cost, None),
+    )
+
+
+def _part(path: Path, read: Callable[[Mapping[str, Any]], T], nothing: T) -> T:
+    """What *read* makes of the record in *path*; *nothing* where that is of another shape."""
+    try:
+        return read(_read(path))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return nothing
+
+
+def _seeds(record: Mapping[str, Any]) -> dict[str, Any]:
+    ops = record.get("ops", {}).values()
+    return {
+        "runs": sum(op["seeds"] for op in ops),
+        "fails": sum(len(op["fail"]) for op in ops),
+        "unsure": sum(len(op["inconclusive"]) for op in ops),
+        "seeds": min((op["seeds"] for op in ops), default=0),
+        "earlier": sum(op.get("earlier", {}).get("runs", 0) for op in ops),
+        "earlier_fails": sum(op.get("earlier", {}).get("fail", 0) for op in ops),
+    }
+
+
+def _torch(record: Mapping[str, Any]) -> dict[str, Any]:
+    functions = record.get("functions", [])
+    return {
+        "functions": len(functions),
+        "passed": sum(row["verdict"] == "PASS" for row in functions),
+        "torch": str(record.get("torch", "")),
+        "findings": [
             (row["op"], row["looked_into"] or f"not looked into yet: {row['why']}", row["counterexample"])
             for row in functions
             if row["verdict"] == "FAIL"
         ],
+    }
+
+
+def _calibration(record: Mapping[str, Any]) -> Calibration | None:
+    if not record:
+        return None
+    (name, random), *ops = record["counts"].items()
+    total = {key: sum(count[key] for _, count in ops) for key in random}
+    rows = [_bars(op, count) for op, count in ops]
+    return Calibration(
+        functions=record["functions"],
+        examples=record["examples"],
+        open_promised=record["promised"]["open"],
+        exceeded_promised=record["promised"]["exceeded"],
+        random=_bars(name, random),
+        registry=_bars("all ops", total),
+        ops=sorted(rows, key=lambda row: (-row.exceeded_share, -row.open, row.name)),
     )
 
 
-def _broken(ops: Mapping[str, Any]) -> list[Broken]:
+def _bars(name: str, count: Mapping[str, int]) -> Bars:
+    comparisons, conclusive = count["comparisons"], count["conclusive"]
+    return Bars(
+        name=name,
+        comparisons=comparisons,
+        open=(comparisons - conclusive) / comparisons if comparisons else 0.0,
+        exceeded=count["exceeded"],
+        exceeded_share=count["exceeded"] / conclusive if conclusive else 0.0,
+    )
+
+
+def _broken(record: Mapping[str, Any]) -> list[Broken]:
     fields = ("mutants", "killed", "nameable", "named")
     rows = [
         Broken(
@@ -126,13 +237,14 @@ def _broken(ops: Mapping[str, Any]) -> list[Broken]:
             **{field: row[field] for field in fields},
             left=[(survivor["mutant"], survivor["why"]) for survivor in row["not_killed"]],
         )
-        for name, row in ops.items()
+        for name, row in record.get("ops", {}).items()
     ]
+    rows.sort(key=lambda row: (row.killed - row.mutants, row.named - row.nameable, row.name))
     total = {field: sum(getattr(row, field) for row in rows) for field in fields}
     return [*rows, Broken(name="all", **total)] if rows else []
 
 
-def _detections(classes: Mapping[str, Any]) -> list[Detection]:
+def _detections(record: Mapping[str, Any]) -> list[Detection]:
     rows = [
         Detection(
             name=name,
@@ -142,8 +254,9 @@ def _detections(classes: Mapping[str, Any]) -> list[Detection]:
             accused=row["right"]["fail"] + row["right"]["error"],
             right=row["right"]["runs"],
         )
-        for name, row in classes.items()
+        for name, row in record.get("classes", {}).items()
     ]
+    rows.sort(key=lambda row: (row.right and -row.accused / row.right, row.wrong and row.caught / row.wrong, row.name))
     fields = ("bugs", "caught", "wrong", "accused", "right")
     total = {field: sum(getattr(row, field) for row in rows) for field in fields}
     return [*rows, Detection(name="all", **total)] if rows else []

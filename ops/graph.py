@@ -164,6 +164,9 @@ class TensorNode:
         return result
 
 
+NO_PARAMS: Mapping[str, Any] = {}
+
+
 class OpNode:
     """One application of an op: its inputs, the op, and once it has run, its outputs.
 
@@ -177,10 +180,10 @@ class OpNode:
 
     def __init__(self, op: Op, inputs: Any, params: Mapping[str, Any] | None = None) -> None:
         self.op = op
-        self.params = params or {}
+        self.params = params or NO_PARAMS
         self.saved: Any = None
         self._inputs: tuple[TensorNode, ...] | None = tuple(inputs)
-        self._outputs: tuple[ref[TensorNode], ...] = ()
+        self._outputs: tuple[ref[TensorNode], ...] | ref[TensorNode] = ()  # one tuple less for the collector to visit
         self.several: tuple[
             tuple[tuple[int, ...], np.dtype], ...
         ] = ()  # what zeros look like, if there are several outputs
@@ -206,7 +209,8 @@ class OpNode:
     @property
     def outputs(self) -> tuple[TensorNode | None, ...]:
         """What the op made: nothing before it has run, None for a tensor that nobody holds any more."""
-        return tuple([output() for output in self._outputs])
+        made = self._outputs
+        return tuple([output() for output in made]) if isinstance(made, tuple) else (made(),)
 
     def consume(self) -> None:
         """Drop the inputs and what forward saved, and with them all that nobody else holds."""
@@ -224,12 +228,12 @@ class OpNode:
         if self._outputs:
             raise GraphError(f"{self.op.name}: this op node has run already; make another one")
         y, saved = self.op.forward(*[x.value for x in self.inputs], **self.params)
-        needs_grad = any([x.needs_grad for x in self.inputs])  # noqa: C419 -- a list is faster than a generator here
+        needs_grad = True in [x.needs_grad for x in self.inputs]  # this runs once per op: any() costs a generator
         if needs_grad:
             self.saved = saved
         if not isinstance(y, tuple):
             output = _made(y, self, needs_grad=needs_grad)
-            self._outputs = (ref(output),)
+            self._outputs = ref(output)
             return output
         outputs = tuple([_made(one, self, needs_grad=needs_grad and one.dtype.kind in "fc") for one in y])
         self._outputs = tuple(map(ref, outputs))

@@ -28,12 +28,13 @@ def sweep(root: TensorNode, source: OpNode, y_bar: np.ndarray, *, retain: bool) 
     while ready:
         op_node = ready.pop()
         inputs = op_node.inputs
-        for x, x_bar in zip(inputs, _pull(op_node, cotangents, kept), strict=True):
+        for x, x_bar in zip(inputs, _pull(op_node, inputs, cotangents, kept), strict=True):
             if not x.needs_grad:
                 continue
             if x_bar is None or x_bar.shape != x.value.shape:
                 raise _bad_cotangent(op_node, inputs, x, x_bar)
-            if x.source is None:
+            source_of_x = x.source
+            if source_of_x is None:
                 if x in kept:
                     kept[x] += x_bar
                 else:
@@ -41,9 +42,9 @@ def sweep(root: TensorNode, source: OpNode, y_bar: np.ndarray, *, retain: bool) 
                 continue
             before = cotangents.get(x)
             cotangents[x] = x_bar if before is None else before + x_bar
-            uses[x.source] -= 1
-            if not uses[x.source]:
-                ready.append(x.source)
+            uses[source_of_x] -= 1
+            if not uses[source_of_x]:
+                ready.append(source_of_x)
         if not retain:
             op_node.consume()
     return kept
@@ -65,22 +66,41 @@ def _count_uses(root: OpNode) -> dict[OpNode, int]:
     return uses
 
 
-def _pull(op_node: OpNode, cotangents: dict[TensorNode, Any], kept: dict[TensorNode, np.ndarray]) -> tuple[Any, ...]:
+def _pull(
+    op_node: OpNode,
+    inputs: tuple[TensorNode, ...],
+    cotangents: dict[TensorNode, Any],
+    kept: dict[TensorNode, np.ndarray],
+) -> tuple[Any, ...]:
     """Take the cotangents of the op's outputs and return those of its inputs."""
-    y_bars: list[Any] = []
-    for position, output in enumerate(op_node.outputs):
-        y_bar = None if output is None else cotangents.pop(output, None)
-        if output is not None and y_bar is not None and output.keeps_grad:
-            kept[output] = np.array(y_bar)
-        if y_bar is None:  # an unused one of several outputs
-            shape, dtype = op_node.several[position]
-            y_bar = np.zeros(shape, dtype) if dtype.kind in "fc" else None
-        y_bars.append(y_bar)
-    arrived = tuple(y_bars) if op_node.several else y_bars[0]
+    if op_node.several:
+        arrived: Any = tuple(
+            [_arrived(op_node, position, output, cotangents, kept) for position, output in enumerate(op_node.outputs)]
+        )
+    else:
+        (output,) = op_node.outputs
+        arrived = _arrived(op_node, 0, output, cotangents, kept)
     vjp = op_node.op.vjp
     if _takes_needs(vjp):
-        return vjp(op_node.saved, arrived, needs=tuple([x.needs_grad for x in op_node.inputs]))
+        return vjp(op_node.saved, arrived, needs=tuple([x.needs_grad for x in inputs]))
     return vjp(op_node.saved, arrived)
+
+
+def _arrived(
+    op_node: OpNode,
+    position: int,
+    output: TensorNode | None,
+    cotangents: dict[TensorNode, Any],
+    kept: dict[TensorNode, np.ndarray],
+) -> Any:
+    """The cotangent of one output; zeros for an unused one of several."""
+    y_bar = None if output is None else cotangents.pop(output, None)
+    if y_bar is not None:
+        if output is not None and output.keeps_grad:
+            kept[output] = np.array(y_bar)
+        return y_bar
+    shape, dtype = op_node.several[position]
+    return np.zeros(shape, dtype) if dtype.kind in "fc" else None
 
 
 @lru_cache(maxsize=1024)

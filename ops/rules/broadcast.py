@@ -41,8 +41,9 @@ def require_fit(op: str, a: Any, b: Any) -> None:
         InputTypeError: *a* or *b* is no array of floats.
         ShapeMismatchError: Their shapes do not broadcast.
     """
-    require_floats(op, "a", a)
-    require_floats(op, "b", b)
+    if not (type(a) is type(b) is np.ndarray and a.dtype.kind == b.dtype.kind == "f"):
+        require_floats(op, "a", a)
+        require_floats(op, "b", b)
     if a.shape != b.shape:
         try:
             np.broadcast(a, b)
@@ -51,22 +52,31 @@ def require_fit(op: str, a: Any, b: Any) -> None:
             raise ShapeMismatchError(op, "a and b", got, "from the right, sizes equal, 1 or missing") from None
 
 
+def are_alike(a: Any, b: Any) -> bool:
+    """Whether two arrays have the same shape and dtype, so that nothing has to be undone."""
+    return bool(a.shape == b.shape and a.dtype == b.dtype)
+
+
 def _add(a: Any, b: Any) -> tuple[Any, Any]:
     require_fit("add", a, b)
-    return a + b, (a.shape, a.dtype, b.shape, b.dtype)
+    return a + b, None if are_alike(a, b) else (a.shape, a.dtype, b.shape, b.dtype)
 
 
 def _add_vjp(saved: Any, y_bar: Any) -> tuple[Any, Any]:
+    if saved is None:
+        return y_bar, y_bar
     a_shape, a_dtype, b_shape, b_dtype = saved
     return unbroadcast(y_bar, a_shape, a_dtype), unbroadcast(y_bar, b_shape, b_dtype)
 
 
 def _sub(a: Any, b: Any) -> tuple[Any, Any]:
     require_fit("sub", a, b)
-    return a - b, (a.shape, a.dtype, b.shape, b.dtype)
+    return a - b, None if are_alike(a, b) else (a.shape, a.dtype, b.shape, b.dtype)
 
 
 def _sub_vjp(saved: Any, y_bar: Any) -> tuple[Any, Any]:
+    if saved is None:
+        return y_bar, -y_bar
     a_shape, a_dtype, b_shape, b_dtype = saved
     return unbroadcast(y_bar, a_shape, a_dtype), -unbroadcast(y_bar, b_shape, b_dtype)
 

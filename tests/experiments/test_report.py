@@ -155,8 +155,8 @@ def test_formulas(report: Report) -> None:
 
 
 def test_checks_in_gradspecs_own_words(report: Report) -> None:
-    """The list of checks is generated; no other prose names an oracle, so none is claimed that does not exist."""
-    html = report.html
+    """The list of checks is generated; no prose names an oracle, but where one is measured: none is made up."""
+    html = re.sub(r'(?s)<section id="trust".*?</section>', "", report.html)
     listed = re.findall(r"<dt><code>(vjp.*?|value.*?|contract)</code></dt><dd>(.*?)</dd>", html.replace("<wbr>", ""))
     prose = " ".join(re.findall(r"(?s)<p\b.*?</p>", html)).lower()
 
