@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 import gradspec
-from gradspec.op_hash import op_hash
 from gradspec import Op
+from gradspec.op_hash import op_hash
 
 ROOT = Path(__file__).resolve().parent.parent
 JUDGING = (

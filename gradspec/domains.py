@@ -19,6 +19,8 @@ from gradspec.spec import Op
 from gradspec.values import CLOSE_TOGETHER, THRESHOLD_KINDS, fill, interval, kinds, near, thresholds
 
 COTANGENTS = ("signed", "one-hot", "large", "small")
+ROUNDS = 5  # what is wrong for some params may be so for some sizes only
+LARGEST_SIZE = 8  # up to which each size has a case of its own; larger ones are met by chance
 LARGE, SMALL = 2.0**20, 2.0**-20  # powers of two: only the magnitude of y_bar changes, not its digits
 
 
@@ -183,7 +185,7 @@ def _every_param(space: Space) -> Iterator[Recipe]:
 def _taking_turns(space: Space, rng: np.random.Generator) -> Iterator[Recipe]:
     groups = (
         _special_values(space),
-        _small_sizes(space),
+        _sizes(space),
         _float32(space),
         _broadcasting(space),
         _params_again(space),
@@ -199,14 +201,21 @@ def _sharing(op: Op) -> set[str]:
     return set(floats[1:])
 
 
-def _small_sizes(space: Space) -> Iterator[Recipe]:
-    for size in (1, 0):
+def _sizes(space: Space) -> Iterator[Recipe]:
+    """1 and 0 in each position, each number of leading axes, and every other size that is declared."""
+    yield from _each_size(space, (1, 0))
+    for lead in space.leads:
+        yield _ordinary(space, space.default, lead=lead)
+    highest = max((hi for _, hi in space.op.sizes.values()), default=0)
+    yield from _each_size(space, range(min(highest, LARGEST_SIZE), 1, -1))
+
+
+def _each_size(space: Space, sizes: Iterable[int]) -> Iterator[Recipe]:
+    for size in sizes:
         for symbol, (lo, hi) in space.op.sizes.items():
             found = space.nearest(symbol, size) if lo <= size <= hi else None
             if found is not None:
                 yield _ordinary(space, found)
-    for lead in space.leads:
-        yield _ordinary(space, space.default, lead=lead)
 
 
 def _special_values(space: Space) -> Iterator[Recipe]:
@@ -271,10 +280,11 @@ def _params_again(space: Space) -> Iterator[Recipe]:
 
 
 def _combinations(space: Space, rng: np.random.Generator) -> Iterator[Recipe]:
-    """Every combination of param values, in random order, with generic sizes where there are some."""
+    """Every combination of param values a few times, in random order, with generic sizes where there are some."""
     found = list(space.by_params.values())
-    for position in rng.permutation(len(found)):
-        yield _ordinary(space, generic(found[position], rng))
+    for _ in range(ROUNDS if len(found) > 1 else 1):
+        for position in rng.permutation(len(found)):
+            yield _ordinary(space, generic(found[position], rng))
 
 
 def _ordinary(

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from gradspec.cotangents import signs_by_value
 from gradspec.directions import (
     ALL_ENTRIES,
     LARGE,
@@ -25,7 +26,8 @@ from gradspec.trial import EPS, Trial
 from gradspec.values import Interval
 
 SHARP = 1e-8  # relative error below which an estimate needs no second try
-CHAOS = 2.0**-10  # of an output; a change of this size by one ulp that does not grow with the ulps is no derivative
+CHAOS = 2.0**-10  # of an output; a change of this size by a few ulps that is not in proportion to them is no derivative
+PROPORTIONS = (4.0, 8.0, 16.0)  # ulps; one alone may be lost in the rounding of what they enter
 APART = 10.0  # two estimates further apart than this many of their errors contradict each other
 GOLDEN = (5**0.5 - 1) / 2  # multiples of it, modulo 1, are spread evenly
 JUMP = 2.0**10  # ulps; a larger answer to one ulp is no rounding: a branch, or a cliff
@@ -148,13 +150,23 @@ class Measurement:
 
     @cached_property
     def is_chaotic(self) -> np.ndarray:
-        """(m,) outputs that one ulp changes as much as eight do, by more than rounding: sin(x * x) at x = 4e7.
+        """(m,) outputs that move by more than rounding for a few ulps, and out of proportion: sin(x * x) at x = 4e7.
 
-        Nothing can be said of their derivative; slopes over any step average out to 0.
+        Nothing can be said of their derivative; slopes over any step average out to 0. Inputs are moved by a few ulps
+        along one line: what has a derivative moves in proportion.
         """
-        moved = np.abs([y - self.trial.y64 for y, _ in self.trial.jittered])
-        near, far = moved[:2].max(axis=0), moved[2:].max(axis=0)
-        return np.asarray((near > CHAOS * np.abs(self.trial.y64)) & (far < 2 * near))
+        trial = self.trial
+        moved = np.max([np.abs(y - trial.y64) for y, _ in trial.jittered], axis=0)
+        suspect = np.asarray(moved > CHAOS * np.abs(trial.y64))
+        if not suspect.any():
+            return suspect
+        signs = signs_by_value(trial.point, np.random.default_rng((trial.case.seed, 13)))
+        moves = []
+        for ulps in PROPORTIONS:
+            point = trial.point * (1.0 + ulps * EPS[trial.case.dtype] * signs)
+            moves.append((trial.pulled_back(trial.inside(point), trial.y_bar64)[0] - trial.y64) / ulps)
+        spread, largest = np.ptp(moves, axis=0), np.max(np.abs(moves), axis=0)
+        return np.asarray(suspect & ~(spread <= largest / 2))
 
     def claims(self, cotangent: np.ndarray, directions: Directions) -> np.ndarray:
         """What a cotangent (n',) says of each direction (p,)."""
