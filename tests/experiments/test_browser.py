@@ -11,14 +11,15 @@ import pytest
 
 import ops
 from experiments.catalogue import EXPERIMENTS
+from experiments.speed import speed
 from experiments.trust import trust
 from tests.experiments.reports import Report
 
 CONTRAST = 4.5
 """WCAG 2.2, success criterion 1.4.3, level AA."""
 PHONE = 390
-CHARTS = 2 * len(EXPERIMENTS) + 3 * (trust().cost is not None)
-"""Two for each experiment; three for the costs, where they were measured."""
+CHARTS = 2 * len(EXPERIMENTS) + 3 * (trust().cost is not None) + (speed() is not None)
+"""Two for each experiment; three for the costs and one for the speed, where they were measured."""
 
 COLOURS = """
 function ground(element) {
