@@ -9,19 +9,29 @@ from __future__ import annotations
 
 from experiments.claims import Claim, Expect
 from experiments.config import Config
-from experiments.experiment import Experiment, final_loss, final_running_loss, first_accuracy, hidden_width
+from experiments.experiment import Experiment, Picture
+from experiments.measures import final_loss, final_running_loss, first_accuracy
 
 ACTIVATIONS = Experiment(
     name="activations",
     row="R9",
-    figure=1,
     title="Sigmoid against ReLU",
     question=(
         "Does the activation of a small MLP change how fast it learns and how far it gets? "
         "One hidden layer, plain SGD, and nothing but the activation differs."
     ),
-    base=Config(experiment="activations", hidden=hidden_width("synth")),
+    base=Config(experiment="activations"),
     variants={"sigmoid": {"activation": "sigmoid"}, "ReLU": {"activation": "relu"}},
+    pictures=(
+        Picture(
+            figure=1,
+            title="Training loss per point (logarithmic)",
+            measure="loss_epoch_mean",
+            dotted="loss_running_mean",
+            logarithmic=True,
+        ),
+        Picture(figure=1, title="Validation accuracy", measure="validation_accuracy"),
+    ),
     claims=(
         Claim(
             text="ReLU improves accuracy faster at first.",

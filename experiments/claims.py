@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from statistics import fmean
 
 from experiments.records import Epoch
 from experiments.statistics import Summary, summarize
@@ -45,10 +46,13 @@ class Claim:
         text: What the study says.
         measured: The number that is compared, in words.
         measure: The number, from the epochs of one run.
-        variant: The variant spoken of.
-        against: The variant it is compared with.
-        expect: Where ``measure(variant) - measure(against)`` should lie.
+        variant: What is spoken of, in words: the label of a variant, if *of* names none.
+        against: What it is compared with.
+        expect: Where the effect should lie: the number of *variant* minus that of *against*.
         margin: For ``SIMILAR``: the largest difference that still is similar.
+        of: The labels of all variants that are spoken of.
+        against_of: The labels of those they are compared with.
+        combine: One number from those of several variants with one seed.
     """
 
     text: str
@@ -58,6 +62,22 @@ class Claim:
     against: str
     expect: Expect
     margin: float = 0.0
+    of: tuple[str, ...] = ()
+    against_of: tuple[str, ...] = ()
+    combine: Callable[[Sequence[float]], float] = fmean
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Every variant that the effect needs."""
+        return (*(self.of or (self.variant,)), *(self.against_of or (self.against,)))
+
+    def effect(self, curves: Mapping[str, Curve]) -> float:
+        """The difference that is claimed to lie somewhere, from the curves of one seed: label -> epochs."""
+        ours, theirs = self.of or (self.variant,), self.against_of or (self.against,)
+        return self._number(curves, ours) - self._number(curves, theirs)
+
+    def _number(self, curves: Mapping[str, Curve], labels: Sequence[str]) -> float:
+        return self.combine([self.measure(curves[label]) for label in labels])
 
 
 @dataclass(frozen=True)
@@ -84,16 +104,17 @@ def judge(claim: Claim, curves: Mapping[str, Mapping[int, Curve]]) -> Judgement:
         claim: The claim.
         curves: Variant -> seed -> the epochs of that run.
     """
-    ours, theirs = curves.get(claim.variant, {}), curves.get(claim.against, {})
-    seeds = sorted(ours.keys() & theirs.keys())
+    needed = [curves.get(label, {}) for label in claim.labels]
+    seeds = sorted(set.intersection(*(set(by_seed) for by_seed in needed)))
     if not seeds:
-        return Judgement(claim, Outcome.UNDECIDED, None, "no seed has been run for both variants")
-    differences = [claim.measure(ours[seed]) - claim.measure(theirs[seed]) for seed in seeds]
+        return Judgement(claim, Outcome.UNDECIDED, None, "no seed has been run for all variants that it speaks of")
+    pairs = [{label: curves[label][seed] for label in claim.labels} for seed in seeds]
+    differences = [claim.effect(pair) for pair in pairs]
     difference = summarize(differences)
     # A diverged run can have a finite measure: few epochs, or the accuracy of a model that gets every point wrong.
     lost = sum(
-        any(row.diverged for row in (*ours[seed], *theirs[seed])) or not math.isfinite(value)
-        for seed, value in zip(seeds, differences, strict=True)
+        any(row.diverged for curve in pair.values() for row in curve) or not math.isfinite(value)
+        for pair, value in zip(pairs, differences, strict=True)
     )
     if lost:
         return Judgement(claim, Outcome.UNDECIDED, difference, f"{lost} of {len(seeds)} pairs have a diverged run")

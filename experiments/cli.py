@@ -6,15 +6,18 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+from experiments.config import Config
+from experiments.data import Place
 from experiments.errors import ConfigError, UsageError, missing
-from experiments.execute import Done
+from experiments.executors import open_executor
+from experiments.gate import require_verified
 from experiments.progress import progress
-from experiments.sweep import Runs, finished, sweep
+from experiments.sweep import Outcome, Runs, finished, sweep
 from gradspec.errors import GradspecError
 
 try:
@@ -27,7 +30,6 @@ except ImportError:  # parse() says so, in one line
     Positional = None  # type: ignore[misc]
 
 OK, MISTAKE, INTERRUPTED = 0, 2, 130
-DATA_VARIABLE = "GRADSPEC_DATA"
 _BOX = " ╭╮╰╯│─"
 
 Options = TypeVar("Options")
@@ -40,6 +42,9 @@ Count = Annotated[int | None, arg(metavar="INT", help_behavior_hint="")]
 Number = Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")]
 Folder = Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")]
 OutFolder = Annotated[Path, arg(metavar="DIR")]
+Word = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")]
+Words = Annotated[tuple[str, ...], arg(metavar="NAME ...", help_behavior_hint="")]
+Address = Annotated[str | None, arg(metavar="ADDRESS", help_behavior_hint="")]
 
 
 def parse(kind: type[Options], prog: str, arguments: Sequence[str] | None) -> Options:
@@ -98,19 +103,13 @@ def _stop(problem: str) -> int:
     return MISTAKE
 
 
-def warn(notes: Iterable[str]) -> int:
-    """Say each note in one line on stderr; the exit code that follows from there being any."""
-    notes = tuple(notes)
-    for note in notes:
-        sys.stderr.write(f"corrupt run: {' '.join(note.split())}\n")
-    return MISTAKE if notes else OK
-
-
-def named_data_folder(option: Path | None) -> Path | None:
-    """The folder of local data: the option, else the variable GRADSPEC_DATA, else none."""
-    if option is None and os.environ.get(DATA_VARIABLE):
-        return Path(os.environ[DATA_VARIABLE])
-    return option
+def warn(outcome: Outcome) -> int:
+    """Say what was corrupt and what failed, each in one line on stderr; the exit code that follows."""
+    lines = [f"corrupt run: {one.note}" for group in outcome.runs.values() for one in group if one.note]
+    lines += [f"failed run: {one.name}, seed {one.config.seed}: {one.reason}" for one in outcome.failed]
+    for line in lines:
+        sys.stderr.write(f"{' '.join(line.split())}\n")
+    return MISTAKE if lines else OK
 
 
 def checked_workers(workers: int | None) -> int:
@@ -138,10 +137,26 @@ def checked_seeds(seeds: Sequence[int]) -> tuple[int, ...]:
 
 
 def sweep_and_tell(
-    title: str, runs: Runs, root: Path, *, workers: int, data_folder: Path | None
-) -> dict[str, list[Done]]:
-    """Finish all runs and show how far it is."""
+    title: str,
+    runs: Runs,
+    root: Path,
+    *,
+    workers: int,
+    place: Place,
+    dask: str | None = None,
+    listeners: tuple[str, ...] = (),
+) -> Outcome:
+    """Verify what the runs use, finish all of them, and show how far it is."""
     configs = [config for group in runs.values() for config in group]
     sys.stdout.write(f"{title}: {len(configs)} runs, {finished(configs, root)} finished before\n")
-    with progress(title, sum(config.epochs for config in configs)) as tell:
-        return sweep(runs, root, workers=workers, data_folder=data_folder, tell=tell)
+    _verify_first(configs, root, place)
+    with open_executor(workers, dask) as executor, progress(title, sum(config.epochs for config in configs)) as tell:
+        return sweep(runs, root, executor=executor, place=place, tell=tell, listeners=listeners)
+
+
+def _verify_first(configs: Sequence[Config], root: Path, place: Place) -> None:
+    """Verify each op once, here, before runs ask for it: they find the verdicts kept."""
+    missing_runs = [config for config in configs if not finished([config], root)]
+    models = {(config.backend, config.model, config.activation, config.residual): config for config in missing_runs}
+    for config in models.values():
+        require_verified(config, place.cache_folder())

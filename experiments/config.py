@@ -10,36 +10,55 @@ from typing import Any
 
 import numpy as np
 
-from experiments.data import DATASETS
+from experiments.data import DATASETS, Sizes
 from experiments.errors import ConfigError
 from experiments.files import canonical_json
 
 ACTIVATIONS = ("sigmoid", "relu", "tanh")
+BACKENDS = ("ops", "torch")
+DEVICES = ("cpu", "cuda")
 DTYPES: Mapping[str, type[np.floating]] = {"float64": np.float64, "float32": np.float32}
-RECORD_FORMAT = 1
+HIDDEN_PER_INPUT = 4
+"""The study's width of a hidden layer: 4 x the number of input features."""
+MODELS = ("mlp", "net")
+NET: Mapping[str, Any] = {"model": "net", "hidden": 0, "layers": 0, "activation": "relu", "residual": False}
+"""The study's CNN: its widths are its own, so the fields of an MLP say nothing of it."""
+NET_SHAPE = (3, 32, 32)
+OPTIMIZERS = ("sgd", "adam")
+RECORD_FORMAT = 2
 """Part of every id: raised when the same fields come to mean another computation."""
+REDUCTIONS = ("sum", "mean")
 ID_LENGTH = 12
+_MOST = 10**9
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """One run. The defaults are the study's settings; vugrad computes in float64, so that is the dtype.
+    """One run. The defaults are the study's MLP; vugrad computes in float64, so that is the dtype.
 
     Args:
         experiment: The experiment it belongs to.
         dataset: A name in :data:`experiments.data.DATASETS`.
+        data: The start of the digest of the data, so that other pictures are another run; "" for a generated set.
+        classes: Of the data; 0 is made the number that the set is known to have.
         train_points: Points learned from.
-        held_out_points: Points for validation, and as many for the test.
-        seed: Decides the data, the first weights and the order of the points, each by a stream of its own.
+        validation_points: Points that choose what is chosen.
+        test_points: Points that choose nothing.
+        seed: Decides the data or their split, the first weights and the order of points, each by a stream of its own.
         epochs: How often each point is seen.
         batch_size: Points per step; the last batch of an epoch may be smaller.
-        lr: Learning rate, for the loss *summed* over the batch.
+        lr: Learning rate, for the loss reduced over the batch as *reduction* says.
         momentum: Of SGD.
-        hidden: Width of each hidden layer.
-        layers: Number of hidden layers.
+        optimizer: ``sgd`` or ``adam``.
+        reduction: ``sum`` or ``mean``: what of a batch's losses is descended on.
+        model: ``mlp``, or ``net`` for the study's CNN.
+        hidden: Width of each hidden layer of an MLP; 0 is made 4 x the number of features, the study's.
+        layers: Number of hidden layers of an MLP.
         activation: ``sigmoid``, ``relu`` or ``tanh``.
         residual: Whether each hidden layer after the first adds its input to its output.
         dtype: ``float64`` or ``float32``.
+        backend: ``ops``, the verified ones of this repository, or ``torch``, their twin.
+        device: Where torch computes: ``cpu`` or ``cuda``.
 
     Raises:
         ConfigError: A field is wrong; the message names it, what it got and what is allowed.
@@ -47,34 +66,71 @@ class Config:
 
     experiment: str
     dataset: str = "synth"
+    data: str = ""
+    classes: int = 0
     train_points: int = 60_000
-    held_out_points: int = 10_000
+    validation_points: int = 10_000
+    test_points: int = 10_000
     seed: int = 0
     epochs: int = 20
     batch_size: int = 128
     lr: float = 0.01
     momentum: float = 0.0
-    hidden: int = 8
+    optimizer: str = "sgd"
+    reduction: str = "sum"
+    model: str = "mlp"
+    hidden: int = 0
     layers: int = 1
     activation: str = "sigmoid"
     residual: bool = False
     dtype: str = "float64"
+    backend: str = "ops"
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         _text(self, "experiment", allowed=None)
         _text(self, "dataset", allowed=tuple(DATASETS))
-        source = DATASETS[self.dataset]
-        _whole(self, "train_points", least=1, most=source.most_train_points)
-        _whole(self, "held_out_points", least=1, most=source.most_held_out_points)
+        if not isinstance(self.data, str):
+            raise ConfigError("data", self.data, "the start of a digest, or nothing")
+        _whole(self, "classes", least=0)
+        if not self.classes:
+            object.__setattr__(self, "classes", DATASETS[self.dataset].classes)
+        for name in ("train_points", "validation_points", "test_points"):
+            _whole(self, name, least=1, most=_MOST)
         _whole(self, "seed", least=0)
-        for name in ("epochs", "batch_size", "hidden", "layers"):
+        for name in ("epochs", "batch_size"):
             _whole(self, name, least=1)
         _number(self, "lr", "a finite number above 0", lambda value: value > 0)
         _number(self, "momentum", "a number from 0 up to, not including, 1", lambda value: 0 <= value < 1)
-        _text(self, "activation", allowed=ACTIVATIONS)
-        _text(self, "dtype", allowed=tuple(DTYPES))
+        choices = {"activation": ACTIVATIONS, "dtype": tuple(DTYPES), "backend": BACKENDS, "device": DEVICES}
+        choices |= {"optimizer": OPTIMIZERS, "reduction": REDUCTIONS, "model": MODELS}
+        for name, allowed in choices.items():
+            _text(self, name, allowed=allowed)
         if not isinstance(self.residual, bool):
             raise ConfigError("residual", self.residual, "True or False")
+        if self.optimizer == "adam" and self.momentum:
+            raise ConfigError("momentum", self.momentum, "0 with optimizer='adam', which has its own")
+        if self.backend == "ops" and self.device != "cpu":
+            raise ConfigError("device", self.device, "cpu with backend='ops'; cuda needs backend='torch'")
+        if self.model == "net":
+            self._check_net()
+        else:
+            self._check_mlp()
+
+    def _check_net(self) -> None:
+        for name, fixed in NET.items():
+            if getattr(self, name) != fixed:
+                raise ConfigError(name, getattr(self, name), f"{fixed!r} with model='net', whose layers are its own")
+        shape = DATASETS[self.dataset].shape
+        if shape != NET_SHAPE:
+            fit = ", ".join(name for name, source in DATASETS.items() if source.shape == NET_SHAPE)
+            raise ConfigError("dataset", self.dataset, f"pictures of shape {NET_SHAPE} with model='net': {fit}")
+
+    def _check_mlp(self) -> None:
+        _whole(self, "layers", least=1)
+        _whole(self, "hidden", least=0)
+        if not self.hidden:
+            object.__setattr__(self, "hidden", HIDDEN_PER_INPUT * self.features)
         if self.residual and self.layers == 1:
             raise ConfigError("residual", self.residual, "False with layers=1: the connection skips the second layer")
 
@@ -107,6 +163,16 @@ class Config:
     def numpy_dtype(self) -> type[np.floating]:
         """The dtype as NumPy's type."""
         return DTYPES[self.dtype]
+
+    @property
+    def features(self) -> int:
+        """Numbers per point."""
+        return math.prod(DATASETS[self.dataset].shape)
+
+    @property
+    def sizes(self) -> Sizes:
+        """The sizes of the three sets."""
+        return Sizes(train=self.train_points, validation=self.validation_points, test=self.test_points)
 
 
 def _text(config: Config, name: str, *, allowed: tuple[str, ...] | None) -> None:

@@ -134,7 +134,13 @@ class RunDirectory:
         rows = self._rows(whole=True)
         if len(rows) != result.epochs or self.metrics_sha256() != result.metrics_sha256:
             raise CorruptRunError(self.path / METRICS, f"was changed after {RESULT} was written")
-        return RunRecord(config=self.config, epochs=tuple(rows), result=result, environment=self._environment())
+        return RunRecord(
+            config=self.config,
+            epochs=tuple(rows),
+            result=result,
+            environment=self._environment(),
+            seconds=self._seconds(len(rows)),
+        )
 
     def set_aside(self) -> Path:
         """Rename the directory to ``<id>.corrupt-N``: nothing in it is lost, and its name is free.
@@ -182,6 +188,14 @@ class RunDirectory:
         except (KeyError, AttributeError, TypeError) as error:
             raise CorruptRunError(self.path / ENVIRONMENT, f"is no environment of a run ({error!r})") from error
         return values
+
+    def _seconds(self, epochs: int) -> tuple[float, ...]:
+        """What each epoch took, the last time it was done; () where that is not known for all: it decides nothing."""
+        with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+            lines = map(json.loads, (self.path / TIMING).read_text(encoding="utf-8").splitlines())
+            seconds = {int(line["epoch"]): float(line["seconds"]) for line in lines}
+            return tuple(seconds[epoch] for epoch in range(1, epochs + 1))
+        return ()
 
     def _json(self, name: str) -> dict[str, Any]:
         path = self.path / name

@@ -79,15 +79,31 @@ def git_state() -> str | None:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
+def one_thread(*, with_torch: bool = False) -> Iterator[None]:
     """Keep the numeric libraries that are loaded now to one thread.
 
+    Args:
+        with_torch: Load torch first: it reads the limit when it starts, and keeps a count of its own.
+
     Raises:
-        MissingDependencyError: threadpoolctl is not installed.
+        MissingDependencyError: threadpoolctl, or torch where it is wanted, is not installed.
     """
     try:
         from threadpoolctl import threadpool_limits
     except ImportError as error:
         raise missing("threadpoolctl") from error
-    with threadpool_limits(THREADS):
-        yield
+    if not with_torch:
+        with threadpool_limits(THREADS):
+            yield
+        return
+    try:
+        import torch
+    except ImportError as error:
+        raise missing("torch") from error
+    before = torch.get_num_threads()
+    torch.set_num_threads(THREADS)
+    try:
+        with threadpool_limits(THREADS):
+            yield
+    finally:
+        torch.set_num_threads(before)

@@ -81,6 +81,28 @@ class CorruptRunError(PathError):
     """A run directory does not hold what its writer wrote; *path* is the file that shows it."""
 
 
+class UnverifiedOpError(ExperimentError):
+    """A run would use an op whose backward formula does not pass its verification.
+
+    Attributes:
+        op: The op's name.
+        verdict: FAIL or INCONCLUSIVE.
+        problem: The first line of what was found.
+    """
+
+    def __init__(self, op: str, verdict: str, problem: str) -> None:
+        self.op = op
+        self.verdict = verdict
+        self.problem = problem
+        super().__init__(
+            f"the op {op} is not verified here ({verdict}: {problem}); nothing is trained with it; "
+            f"see: gradspec check {op}"
+        )
+
+    def __reduce__(self) -> tuple[type[UnverifiedOpError], tuple[str, str, str]]:
+        return type(self), (self.op, self.verdict, self.problem)
+
+
 class InterruptedSweepError(ExperimentError):
     """A worker process died before its run was finished.
 

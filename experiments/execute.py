@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.config import Config
-from experiments.data import DATASETS, Dataset
+from experiments.data import DATASETS, Dataset, Place
 from experiments.directory import CHECKPOINT, Progress, RunDirectory
 from experiments.environment import environment, one_thread
 from experiments.errors import CorruptRunError
+from experiments.gate import require_verified
+from experiments.listeners import Listener, listen
 from experiments.randomness import streams
 from experiments.records import Epoch, Result, RunRecord, State, digest
-from experiments.train import evaluate, make_model, resumed, train
+from experiments.train import resumed, train
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,48 +34,63 @@ class Done:
     note: str
 
 
-def load(config: Config, folder: Path | None = None) -> Dataset:
-    """The data of *config*; *folder* holds the sets that are not generated."""
-    source = DATASETS[config.dataset]
+def load(config: Config, place: Place | None = None) -> Dataset:
+    """The data of *config*; *place* says where sets are that are not generated."""
     seed = streams(config.seed).data
-    return source.load(config.train_points, config.held_out_points, seed, config.numpy_dtype, folder)
+    return DATASETS[config.dataset].load(config.sizes, seed, config.numpy_dtype, place or Place())
 
 
 def execute(
     config: Config,
     root: Path,
     *,
-    data_folder: Path | None = None,
+    place: Place | None = None,
+    listeners: tuple[str, ...] = (),
     on_epoch: Callable[[], None] = lambda: None,
 ) -> Done:
     """Read the run of *config* below *root*, or compute what of it is missing.
 
+    Args:
+        config: The run.
+        root: The folder of run directories.
+        place: Where data and verdicts are.
+        listeners: Names of :data:`experiments.listeners.LISTENERS` that are told of each epoch.
+        on_epoch: Called after each epoch.
+
     Raises:
+        UnverifiedOpError: An op that it would use does not pass its verification.
+        DataError: The data are missing, damaged or others than those of *config*.
         OSError: A file cannot be written. Every epoch written before is kept.
     """
     directory = RunDirectory(root, config)
+    place = place or Place()
     with directory.locked():
         try:
-            return _finish(directory, data_folder, on_epoch, note="")
+            return _finish(directory, place, listeners, on_epoch, note="")
         except CorruptRunError as error:
             kept = directory.set_aside()
             note = f"{error}; moved to {kept} and computed again"
-            return _finish(directory, data_folder, on_epoch, note=note)
+            return _finish(directory, place, listeners, on_epoch, note=note)
 
 
-def _finish(directory: RunDirectory, data_folder: Path | None, on_epoch: Callable[[], None], note: str) -> Done:
+def _finish(
+    directory: RunDirectory, place: Place, listeners: tuple[str, ...], on_epoch: Callable[[], None], note: str
+) -> Done:
     progress = directory.progress()
     if progress is Progress.FINISHED:
         return Done(record=directory.read(), computed=False, note=note)
-    with one_thread():
+    verdicts = require_verified(directory.config, place.cache_folder())
+    with one_thread(with_torch=directory.config.backend == "torch"):
         state: State | None = None
         rows: list[Epoch] = []
         if progress is Progress.MISSING:
-            directory.start(environment())
+            directory.start({**environment(), "verified": verdicts})
         else:
             state, rows = directory.resume()
             _check(directory, state)
-        _compute(directory, load(directory.config, data_folder), state, rows, on_epoch)
+        data = load(directory.config, place)
+        with listen(listeners, directory) as listener:
+            _compute(directory, data, state, rows, on_epoch, listener)
     return Done(record=directory.read(), computed=True, note=note)
 
 
@@ -91,25 +108,27 @@ def _compute(
     state: State | None,
     rows: list[Epoch],
     on_epoch: Callable[[], None],
+    listener: Listener,
 ) -> None:
-    config = directory.config
     before = time.perf_counter()
-    for row, after in train(config, data, start=state):
+    for row, after in train(directory.config, data, start=state):
         now = time.perf_counter()
         directory.append(row, after, now - before)
         rows.append(row)
-        state, before = after, now
+        listener.epoch(row)
+        state, before = after, time.perf_counter()
         on_epoch()
     if state is None:
         raise ValueError("a run has at least one epoch")
-    model = make_model(config, state.parameters)
-    directory.finish(
-        Result(
-            status="diverged" if rows[-1].diverged else "finished",
-            epochs=len(rows),
-            best_epoch=max(rows, key=lambda row: (row.validation_accuracy, -row.epoch)).epoch,
-            test_accuracy=evaluate(model, data.test)[1],
-            parameters_sha256=digest(state.parameters),
-            metrics_sha256=directory.metrics_sha256(),
-        )
+    best = max(rows, key=lambda row: (row.validation_accuracy, -row.epoch))
+    result = Result(
+        status="diverged" if rows[-1].diverged else "finished",
+        epochs=len(rows),
+        best_epoch=best.epoch,
+        best_test_accuracy=best.test_accuracy,
+        test_accuracy=rows[-1].test_accuracy,
+        parameters_sha256=digest(state.parameters),
+        metrics_sha256=directory.metrics_sha256(),
     )
+    directory.finish(result)
+    listener.finish(result)

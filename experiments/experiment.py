@@ -2,24 +2,53 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import dataclass, field, replace
+from statistics import fmean
 from typing import Any
 
 from experiments.claims import Claim, Curve
 from experiments.config import Config
-from experiments.data import DATASETS
+from experiments.measures import best_accuracy
 
-LOW_LOSS = 0.1
-"""A mean loss that every variant of R10 passes on its way: about 98 % of the points are right there."""
-HIDDEN_PER_INPUT = 4
-"""The study's width of a hidden layer: 4 x the number of input features."""
 FULL_SEEDS = tuple(range(10))
 QUICK_SEEDS = tuple(range(3))
-QUICK: Mapping[str, Any] = {"epochs": 6, "train_points": 12_800, "held_out_points": 2_560}
+QUICK: Mapping[str, Any] = {"epochs": 6, "train_points": 12_800, "validation_points": 2_560, "test_points": 2_560}
 """What ``--quick`` changes in a config: enough to see the page, too little to judge a claim."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """What one chart of an experiment shows over the epochs.
+
+    Attributes:
+        figure: The number of the study's figure that it is, or belongs to.
+        title: What is on the vertical axis.
+        measure: The field of an epoch that is drawn.
+        dotted: A second field that is drawn dotted; "" for none.
+        logarithmic: Whether the vertical axis is.
+    """
+
+    figure: int
+    title: str
+    measure: str
+    dotted: str = ""
+    logarithmic: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """How the variants of an experiment make a table.
+
+    Attributes:
+        rows: The field that differs from row to row.
+        columns: The field that differs from column to column.
+        panels: The field that differs from table to table; "" for one table.
+    """
+
+    rows: str
+    columns: str
+    panels: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,86 +58,79 @@ class Experiment:
     Attributes:
         name: What commands call it.
         row: Its row in the study, such as ``R9``.
-        figure: The number of its figure.
         title: What is compared, in a few words.
         question: What is asked and how it is answered, in a few sentences.
         base: What all variants share.
         variants: Label -> the fields in which this variant differs (the scientific ones; all others are fixed).
         claims: What the study says about it.
+        pictures: Its charts; the first one's figure is what it is known by.
+        tuned: Label -> the variants among which validation chooses, all with as many trials. Claims may speak of these.
+        grid: How the variants make a table; None for a few that stand beside each other.
+        seeds: Run where none are named.
+        quick_seeds: The same with ``--quick``.
+        quick: What ``--quick`` changes.
     """
 
     name: str
     row: str
-    figure: int
     title: str
     question: str
     base: Config
     variants: Mapping[str, Mapping[str, Any]]
     claims: tuple[Claim, ...]
+    pictures: tuple[Picture, ...]
+    tuned: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    grid: Grid | None = None
+    seeds: tuple[int, ...] = FULL_SEEDS
+    quick_seeds: tuple[int, ...] = QUICK_SEEDS
+    quick: Mapping[str, Any] = field(default_factory=lambda: QUICK)
 
-    def configs(self, seeds: Iterable[int], *, quick: bool = False) -> dict[str, tuple[Config, ...]]:
+    @property
+    def figures(self) -> tuple[int, ...]:
+        """The study's figures that it makes again, ascending."""
+        return tuple(sorted({picture.figure for picture in self.pictures}))
+
+    @property
+    def figure_words(self) -> str:
+        """``figure 1`` or ``figures 3–5``."""
+        first, last = self.figures[0], self.figures[-1]
+        return f"figure {first}" if first == last else f"figures {first}–{last}"
+
+    def configs(self, seeds: Iterable[int], *, quick: bool = False, **changes: Any) -> dict[str, tuple[Config, ...]]:
         """Label -> one config per seed.
 
+        Args:
+            seeds: The seeds.
+            quick: Whether the budget is that of ``--quick``.
+            **changes: Fields of all of them, whatever the experiment says.
+
         Raises:
-            ConfigError: A seed is wrong.
+            ConfigError: A seed or a change is wrong.
         """
         seeds = tuple(seeds)
-        budget = QUICK if quick else {}
+        budget = {**(self.quick if quick else {}), **changes}
         return {
-            label: tuple(replace(self.base, **changes, **budget, seed=seed) for seed in seeds)
-            for label, changes in self.variants.items()
+            label: tuple(replace(self.base, **{**varied, **budget}, seed=seed) for seed in seeds)
+            for label, varied in self.variants.items()
         }
 
+    def default_seeds(self, *, quick: bool) -> tuple[int, ...]:
+        """The seeds that are run where none are named."""
+        return self.quick_seeds if quick else self.seeds
 
-def default_seeds(*, quick: bool) -> tuple[int, ...]:
-    """The seeds that are run where none are named."""
-    return QUICK_SEEDS if quick else FULL_SEEDS
+    def chosen(self, curves: Mapping[str, Mapping[int, Curve]]) -> dict[str, str]:
+        """Label in *tuned* -> the variant with the best mean over seeds of its best validation accuracy.
 
+        Args:
+            curves: Variant -> seed -> the epochs of that run. Variants without a run are not chosen.
+        """
+        found = {}
+        for label, candidates in self.tuned.items():
+            means = {name: fmean(map(best_accuracy, curves[name].values())) for name in candidates if curves.get(name)}
+            if means:
+                found[label] = max(means, key=means.__getitem__)
+        return found
 
-def hidden_width(dataset: str) -> int:
-    """The study's hidden width for this data set."""
-    return HIDDEN_PER_INPUT * DATASETS[dataset].features
-
-
-def first_accuracy(curve: Curve) -> float:
-    """Validation accuracy after the first epoch."""
-    return curve[0].validation_accuracy
-
-
-def final_accuracy(curve: Curve) -> float:
-    """Validation accuracy after the last epoch."""
-    return curve[-1].validation_accuracy
-
-
-def first_loss(curve: Curve) -> float:
-    """Mean training loss of the first epoch; the study's running mean is the same number there."""
-    return curve[0].loss_epoch_mean
-
-
-def final_loss(curve: Curve) -> float:
-    """Mean training loss of the last epoch."""
-    return curve[-1].loss_epoch_mean
-
-
-def final_running_loss(curve: Curve) -> float:
-    """Mean training loss over all epochs: the last point of the study's curve."""
-    return curve[-1].loss_running_mean
-
-
-def epochs_to_low_loss(curve: Curve) -> float:
-    """Epochs until the mean training loss is below LOW_LOSS, interpolated in its logarithm; the last one if never."""
-    if curve[0].loss_epoch_mean < LOW_LOSS:
-        return 1.0
-    for before, row in pairwise(curve):
-        if row.loss_epoch_mean < LOW_LOSS:
-            # a loss that is exactly 0 fell infinitely far: the threshold was passed at once
-            fall = math.log(before.loss_epoch_mean / row.loss_epoch_mean) if row.loss_epoch_mean else math.inf
-            return before.epoch + math.log(before.loss_epoch_mean / LOW_LOSS) / fall
-    return float(len(curve))
-
-
-def share_left(curve: Curve) -> float:
-    """The share of the first epoch's mean training loss that is left in the next one; NaN where it was 0 already."""
-    if not curve[0].loss_epoch_mean:
-        return math.nan
-    return curve[min(1, len(curve) - 1)].loss_epoch_mean / curve[0].loss_epoch_mean
+    def with_chosen(self, curves: Mapping[str, Mapping[int, Curve]]) -> dict[str, Mapping[int, Curve]]:
+        """The *curves*, and under each label in *tuned* those of what was chosen."""
+        return {**curves, **{label: curves[name] for label, name in self.chosen(curves).items()}}

@@ -14,7 +14,7 @@ import numpy as np
 from experiments.config import Config
 
 _PARAMETER = "parameter/"
-_VELOCITY = "velocity/"
+_MEMORY = "memory/"
 _DIGEST = "sha256"
 
 
@@ -29,7 +29,8 @@ class Epoch:
         train_accuracy: On all training points, after the epoch.
         validation_accuracy: On all validation points, after the epoch.
         validation_loss: Mean loss per validation point, after the epoch.
-        gradient_norm: Mean over the steps of the Euclidean norm of the gradient of the summed loss.
+        test_accuracy: On all test points, after the epoch, for the study's figures; nothing is chosen by it.
+        gradient_norm: Mean over the steps of the Euclidean norm of the gradient that was descended on.
     """
 
     epoch: int
@@ -38,6 +39,7 @@ class Epoch:
     train_accuracy: float
     validation_accuracy: float
     validation_loss: float
+    test_accuracy: float
     gradient_norm: float
 
     @property
@@ -72,7 +74,8 @@ class Result:
         status: ``finished``, or ``diverged`` where a loss stopped being finite and the run with it.
         epochs: Rows in ``metrics.jsonl``.
         best_epoch: The epoch with the highest validation accuracy, the first of equals.
-        test_accuracy: Of the model after the last epoch; the test set is read here and nowhere else.
+        best_test_accuracy: Of the model after the best epoch, which validation has chosen.
+        test_accuracy: Of the model after the last epoch.
         parameters_sha256: Of the last parameters: equal digests are equal bits.
         metrics_sha256: Of ``metrics.jsonl``, so that a changed row does not go unnoticed.
     """
@@ -80,6 +83,7 @@ class Result:
     status: str
     epochs: int
     best_epoch: int
+    best_test_accuracy: float
     test_accuracy: float
     parameters_sha256: str
     metrics_sha256: str
@@ -104,12 +108,21 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """A finished run, as it was read back."""
+    """A finished run, as it was read back.
+
+    Attributes:
+        config: What was trained.
+        epochs: A row per epoch.
+        result: What came out.
+        environment: Where it was computed, and the verdicts on the ops that it used.
+        seconds: Of each epoch; empty where that is not known.
+    """
 
     config: Config
     epochs: tuple[Epoch, ...]
     result: Result
     environment: Mapping[str, Any]
+    seconds: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +132,7 @@ class State:
     Attributes:
         epoch: Epochs done.
         parameters: Name -> array.
-        velocity: What the optimizer remembers, name -> array.
+        memory: What the optimizer remembers, name -> array.
         shuffle: The state of the generator that orders the points, as NumPy's own JSON text.
         loss_total: Sum of the losses of all points since the start, for the running mean.
         points_seen: Their number.
@@ -127,7 +140,7 @@ class State:
 
     epoch: int
     parameters: Mapping[str, np.ndarray]
-    velocity: Mapping[str, np.ndarray]
+    memory: Mapping[str, np.ndarray]
     shuffle: str
     loss_total: float
     points_seen: int
@@ -141,7 +154,7 @@ class State:
             "points_seen": np.int64(self.points_seen),
         }
         arrays |= {_PARAMETER + name: array for name, array in self.parameters.items()}
-        arrays |= {_VELOCITY + name: array for name, array in self.velocity.items()}
+        arrays |= {_MEMORY + name: array for name, array in self.memory.items()}
         file = io.BytesIO()
         arrays[_DIGEST] = np.str_(digest(arrays))
         np.savez(file, **arrays)
@@ -161,7 +174,7 @@ class State:
             state = cls(
                 epoch=int(arrays["epoch"]),
                 parameters=_starting_with(_PARAMETER, arrays),
-                velocity=_starting_with(_VELOCITY, arrays),
+                memory=_starting_with(_MEMORY, arrays),
                 shuffle=str(arrays["shuffle"]),
                 loss_total=float(arrays["loss_total"]),
                 points_seen=int(arrays["points_seen"]),

@@ -8,15 +8,8 @@ from __future__ import annotations
 
 from experiments.claims import Claim, Expect
 from experiments.config import Config
-from experiments.experiment import (
-    LOW_LOSS,
-    Experiment,
-    epochs_to_low_loss,
-    final_accuracy,
-    first_loss,
-    hidden_width,
-    share_left,
-)
+from experiments.experiment import Experiment, Picture
+from experiments.measures import LOW_LOSS, epochs_to_low_loss, final_accuracy, first_loss, share_left
 
 SIMILAR_ACCURACY = 0.01
 """Accuracies closer than one percentage point are called similar: the study's figure does not show less."""
@@ -24,14 +17,23 @@ SIMILAR_ACCURACY = 0.01
 RESIDUAL = Experiment(
     name="residual",
     row="R10",
-    figure=2,
     title="With and without a residual connection",
     question=(
         "Does adding the first hidden layer to the second, h2 = σ(W2 h1) + h1, make a small MLP learn faster? "
         "Two hidden layers of equal width, plain SGD, and nothing but the connection differs."
     ),
-    base=Config(experiment="residual", layers=2, hidden=hidden_width("synth")),
+    base=Config(experiment="residual", layers=2),
     variants={"plain": {"residual": False}, "residual": {"residual": True}},
+    pictures=(
+        Picture(
+            figure=2,
+            title="Training loss per point (logarithmic)",
+            measure="loss_epoch_mean",
+            dotted="loss_running_mean",
+            logarithmic=True,
+        ),
+        Picture(figure=2, title="Validation accuracy", measure="validation_accuracy"),
+    ),
     claims=(
         Claim(
             text="The residual network starts at a lower loss.",

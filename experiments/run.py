@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from experiments import cli
 from experiments.catalogue import EXPERIMENTS, find
 from experiments.claims import judge
-from experiments.data import data_folder
+from experiments.config import Config
+from experiments.data import DATASETS, Place
 from experiments.errors import UsageError
-from experiments.experiment import Experiment, default_seeds, final_accuracy, final_loss
+from experiments.experiment import Experiment
 from experiments.files import writable_folder
+from experiments.listeners import checked_listeners
+from experiments.measures import best_accuracy, final_loss, test_accuracy_at_best
+from experiments.plan import plan
 from experiments.records import RunRecord
 from experiments.statistics import summarize
+from experiments.sweep import state_of
 
 PROG = "python -m experiments.run"
 
@@ -25,39 +30,61 @@ class Options:
     """Run an experiment of the study, over several seeds, and say what came out.
 
     A finished run is read, not run again; a started one goes on from its last epoch. The same options give the same
-    bits. Exit codes: 0 all is well; 2 a mistake in the command, or a corrupt run directory was found (it is moved
-    aside, nothing in it is lost, its run is computed again and everything else is finished).
+    bits, with any number of workers. Exit codes: 0 all is well; 2 a mistake in the command, a run that failed, or a
+    corrupt run directory (it is moved aside, nothing in it is lost, its run is computed again and everything else is
+    finished); 130 stopped by Ctrl-C.
     """
 
     name: cli.Name = None
     """The experiment; --list shows which there are."""
     list: cli.Flag = False
-    """Show the experiments and stop."""
+    """Show the experiments and the data sets, and stop."""
+    dry_run: cli.Flag = False
+    """Show what would be computed, and stop."""
     quick: cli.Flag = False
     """Fewer seeds, epochs and points: seconds, and too little to judge a claim."""
     seeds: cli.Seeds = None
-    """The seeds; by default 0 to 9, with --quick 0 to 2."""
+    """The seeds; --list shows the experiment's own."""
     out: cli.OutFolder = Path("runs")
     """The folder of run directories."""
+    data: cli.Word = None
+    """The data set; --list shows which there are. By default the experiment's own, which is generated."""
+    root: cli.Folder = None
+    """Where the data are (default: the variable GRADSPEC_DATA); generated sets need none."""
+    download: cli.Flag = False
+    """Fetch the data set if it is missing. Nothing is fetched otherwise."""
     workers: cli.Count = None
     """Processes; by default one per processor."""
-    data: cli.Folder = None
-    """The folder of local data sets (default: the variable GRADSPEC_DATA); synth needs none."""
+    dask: cli.Address = None
+    """A Dask scheduler, such as tcp://host:8786, whose workers compute the runs; they see the same folders."""
+    resume: cli.Flag = False
+    """Go on with runs that were started: this is what happens anyway."""
+    backend: cli.Word = None
+    """ops: this repository's verified ops (default); torch: the same network by torch."""
+    device: cli.Word = None
+    """Where torch computes: cpu (default) or cuda."""
+    listen: cli.Words = ()
+    """Trackers that are told of each epoch: wandb (offline), tensorboard."""
     epochs: cli.Count = None
     """Instead of the experiment's own setting."""
     batch_size: cli.Count = None
     """Instead of the experiment's own setting."""
     lr: cli.Number = None
-    """Instead of the experiment's own setting; for the loss summed over the batch."""
+    """Instead of the experiment's own setting."""
     momentum: cli.Number = None
     """Instead of the experiment's own setting."""
     train_points: cli.Count = None
-    """Instead of the experiment's own setting."""
-    held_out_points: cli.Count = None
-    """Instead of the experiment's own setting; for validation, and as many for the test."""
+    """Instead of all there are, or the experiment's own setting."""
+    validation_points: cli.Count = None
+    """Instead of a tenth of the training points, or the experiment's own setting."""
+    test_points: cli.Count = None
+    """Instead of all there are, or the experiment's own setting."""
 
 
-OVERRIDES = ("epochs", "batch_size", "lr", "momentum", "train_points", "held_out_points")
+OVERRIDES = (
+    *("backend", "device", "epochs", "batch_size", "lr", "momentum"),
+    *("train_points", "validation_points", "test_points"),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,46 +99,70 @@ def _main(options: Options) -> int:
     if options.name is None:
         raise UsageError(f"name an experiment: {', '.join(each.name for each in EXPERIMENTS)}; see {PROG} --help")
     experiment = find(options.name)
-    seeds = cli.checked_seeds(options.seeds if options.seeds is not None else default_seeds(quick=options.quick))
-    variants = experiment.configs(seeds, quick=options.quick)
-    changes = {name: getattr(options, name) for name in OVERRIDES if getattr(options, name) is not None}
-    runs = {label: [replace(config, **changes) for config in configs] for label, configs in variants.items()}
+    named = options.seeds if options.seeds is not None else experiment.default_seeds(quick=options.quick)
+    seeds = cli.checked_seeds(named)
     workers = cli.checked_workers(options.workers)
-    folder = data_folder(cli.named_data_folder(options.data))
+    listeners = checked_listeners(options.listen)
+    place = Place(root=options.root, download=options.download)
+    changes = {name: getattr(options, name) for name in OVERRIDES if getattr(options, name) is not None}
+    runs = plan(experiment, seeds, place, quick=options.quick, dataset=options.data, changes=changes)
+    if options.dry_run:
+        print(planned(runs, options.out))
+        return cli.OK
     root = writable_folder(options.out)
-    done = cli.sweep_and_tell(experiment.name, runs, root, workers=workers, data_folder=folder)
-    print(outcome(experiment, {label: [one.record for one in group] for label, group in done.items()}))
-    return cli.warn(one.note for group in done.values() for one in group if one.note)
+    done = cli.sweep_and_tell(
+        experiment.name, runs, root, workers=workers, place=place, dask=options.dask, listeners=listeners
+    )
+    records = {label: [one.record for one in group] for label, group in done.runs.items() if group}
+    print(outcome(experiment, records))
+    return cli.warn(done)
 
 
 def listing() -> str:
-    """The experiments, one paragraph each."""
+    """The experiments, and the data sets, one paragraph each."""
     paragraphs = []
     for experiment in EXPERIMENTS:
-        shared = {field.name: getattr(experiment.base, field.name) for field in fields(experiment.base)}
-        fixed = ", ".join(f"{name} {shared[name]}" for name in ("dataset", "epochs", "batch_size", "lr", "hidden"))
+        base, seeds = experiment.base, experiment.seeds
+        fixed = ", ".join(f"{name} {getattr(base, name)}" for name in ("dataset", "epochs", "optimizer", "dtype"))
         paragraphs.append(
-            f"{experiment.name}  ({experiment.row}, figure {experiment.figure})  {experiment.title}\n"
-            f"    variants: {', '.join(experiment.variants)}; {fixed}"
+            f"{experiment.name}  ({experiment.row}, {experiment.figure_words})  {experiment.title}\n"
+            f"    {len(experiment.variants)} variants: {'; '.join(experiment.variants)}\n"
+            f"    {fixed}, seeds {seeds[0]} to {seeds[-1]}"
         )
-    return "\n".join(paragraphs)
+    sets = [
+        f"{source.name}  {source.title}" + (f"\n    {source.how}" if source.how else "") for source in DATASETS.values()
+    ]
+    return "\n".join(["Experiments", *paragraphs, "", "Data sets (--data)", *sets])
 
 
-def outcome(experiment: Experiment, records: dict[str, list[RunRecord]]) -> str:
+def planned(runs: Mapping[str, Sequence[Config]], root: Path) -> str:
+    """Each run in one line, with how far it is."""
+    lines = [
+        f"{config.run_id}  {label}, seed {config.seed}: {state_of(config, root)}"
+        for label, configs in runs.items()
+        for config in configs
+    ]
+    return "\n".join([*lines, f"{len(lines)} runs in {root}; nothing was computed"])
+
+
+def outcome(experiment: Experiment, records: Mapping[str, Sequence[RunRecord]]) -> str:
     """Each variant and each claim in one line."""
     lines = []
+    width = max(map(len, [*records, "undecided"]))
     for label, runs in records.items():
         loss = summarize([final_loss(run.epochs) for run in runs])
-        accuracy = summarize([final_accuracy(run.epochs) for run in runs])
+        best = summarize([best_accuracy(run.epochs) for run in runs])
+        test = summarize([test_accuracy_at_best(run.epochs) for run in runs])
         lines.append(
-            f"{label:>10}  n = {loss.n}  last training loss {loss.mean:.4f} ± {loss.std:.4f}  "
-            f"validation accuracy {accuracy.mean:.4f} ± {accuracy.std:.4f}  (mean ± std)"
+            f"{label:>{width}}  n = {loss.n}  last training loss {loss.mean:.4f} ± {loss.std:.4f}  "
+            f"best validation accuracy {best.mean:.4f} ± {best.std:.4f}  test there {test.mean:.4f} ± {test.std:.4f}"
         )
     curves = {label: {run.config.seed: run.epochs for run in runs} for label, runs in records.items()}
+    lines += [f"{'chosen':>{width}}  {label}: {name}" for label, name in experiment.chosen(curves).items()]
     for claim in experiment.claims:
-        judgement = judge(claim, curves)
-        lines.append(f"{judgement.outcome.value:>10}  {claim.text} ({claim.measured}): {judgement.reason}")
-    return "\n".join(lines)
+        judgement = judge(claim, experiment.with_chosen(curves))
+        lines.append(f"{judgement.outcome.value:>{width}}  {claim.text} ({claim.measured}): {judgement.reason}")
+    return "\n".join([*lines, "(mean ± standard deviation over seeds)"])
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,17 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.experiments.reports import Report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One folder for decoded data and verdicts, shared by the workers of a test run and by the commands they start."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "kept"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADSPEC_CACHE", str(folder))
+        patch.delenv("GRADSPEC_DATA", raising=False)
+        yield
 
 
 @pytest.fixture(scope="session")

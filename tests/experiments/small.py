@@ -14,16 +14,24 @@ from experiments.config import Config
 from experiments.records import Epoch
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-BUDGET: Mapping[str, Any] = {"epochs": 3, "train_points": 600, "held_out_points": 200, "batch_size": 50}
+BUDGET: Mapping[str, Any] = {
+    "epochs": 3,
+    "train_points": 600,
+    "validation_points": 200,
+    "test_points": 200,
+    "batch_size": 50,
+}
 """Too little to judge a claim, enough for a loss to fall."""
 ARGUMENTS = [f"--{name.replace('_', '-')}={value}" for name, value in BUDGET.items()]
 """The same for a command line."""
+MANY = 4
 VARIANTS = {
-    f"{experiment.name} {label}": replace(experiment.base, **changes, **BUDGET)
+    f"{experiment.name} {label}": replace(experiment.base, **{**changes, **BUDGET})
     for experiment in EXPERIMENTS
-    for label, changes in experiment.variants.items()
+    for number, (label, changes) in enumerate(experiment.variants.items())
+    if len(experiment.variants) <= MANY or number in (0, len(experiment.variants) - 1)
 }
-"""Every variant of every experiment of the catalogue, small."""
+"""Every variant of every experiment of the catalogue, small; of a grid the first and the last."""
 NOT_BITS = {"env.json", "timing.jsonl"}
 """The files that say where and how fast; all others are equal to the bit when a run is run again."""
 
@@ -51,6 +59,7 @@ def epoch(number: int = 1, **changes: float) -> Epoch:
         "train_accuracy": 0.7,
         "validation_accuracy": 0.8,
         "validation_loss": 0.4,
+        "test_accuracy": 0.75,
         "gradient_norm": 1.0,
     }
     return Epoch(epoch=number, **(values | changes))

@@ -61,7 +61,7 @@ FINISHED: dict[str, tuple[Damage, str]] = {
     "config deep": (write("config.json", b"[" * 100_000), "config.json: is not JSON"),
     "config a list": (write("config.json", b"[1]"), "config.json: is not a JSON object"),
     "config of another run": (rewrite("config.json", lambda v: v.update(seed=7)), "is the config of another run"),
-    "config of another format": (rewrite("config.json", lambda v: v.update(format=0)), "format: got 0; allowed: 1"),
+    "config of another format": (rewrite("config.json", lambda v: v.update(format=0)), "format: got 0; allowed: 2"),
     "config with a field more": (rewrite("config.json", lambda v: v.update(extra=1)), "extra: got 1"),
     "config with a field less": (rewrite("config.json", lambda v: v.pop("lr")), "lr: got 'nothing'"),
     "config with a huge number": (rewrite("config.json", lambda v: v.update(lr=10**400)), "lr: got 1000"),

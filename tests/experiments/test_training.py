@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +13,18 @@ import pytest
 from experiments.config import Config
 from experiments.execute import load
 from experiments.experiment import QUICK
+from experiments.learner import make_learner, make_model
 from experiments.records import Epoch, State, digest
-from experiments.train import evaluate, make_model, resumed, train
+from experiments.train import resumed, train
 from tests.experiments.small import VARIANTS, config
+
+DRAWN = {"train_points": 2000, "batch_size": 20, "epochs": 6}
+LEARNS: dict[tuple[str, str], dict[str, Any]] = {
+    ("mlp", "sgd"): {**QUICK, "batch_size": 128},
+    ("net", "sgd"): {**DRAWN, "lr": 0.03, "momentum": 0.9},
+    ("net", "adam"): {**DRAWN, "lr": 0.002},
+}
+"""Budgets and step sizes with which a network learns in a few epochs."""
 
 
 def run(config: Config, start: State | None = None) -> list[tuple[Epoch, State]]:
@@ -48,7 +58,7 @@ def test_different_seeds_differ(variant: Config) -> None:
 
 def test_the_loss_falls(variant: Config) -> None:
     """With the points and epochs of --quick, the last mean training loss is less than half of the first."""
-    losses = [row.loss_epoch_mean for row, _ in run(replace(variant, **{**QUICK, "batch_size": 128}))]
+    losses = [row.loss_epoch_mean for row, _ in run(replace(variant, **LEARNS[variant.model, variant.optimizer]))]
 
     assert losses[-1] < losses[0] / 2
 
@@ -56,8 +66,8 @@ def test_the_loss_falls(variant: Config) -> None:
 def test_variants_of_one_seed_share_their_start(variant: Config) -> None:
     """First weights, points and order are the seed's alone: this is what makes pairs of runs comparable."""
     mine, other = make_model(variant).state(), make_model(replace(variant, lr=0.5, epochs=7)).state()
-    _, _, shuffle = resumed(variant, None)
-    _, _, other_shuffle = resumed(replace(variant, activation="tanh"), None)
+    _, shuffle = resumed(variant, None)
+    _, other_shuffle = resumed(replace(variant, lr=0.5), None)
 
     assert digest(mine) == digest(other)
     assert shuffle.permutation(9).tolist() == other_shuffle.permutation(9).tolist()
@@ -75,10 +85,13 @@ def test_no_global_randomness(variant: Config) -> None:
     assert digest(first.parameters) == digest(run(variant)[-1][1].parameters)
 
 
+@pytest.mark.parametrize("backend", ["ops", "torch"])
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_going_on_from_any_epoch(variant: Config, momentum: float) -> None:
+def test_going_on_from_any_epoch(variant: Config, momentum: float, backend: str) -> None:
     """From the state of any epoch on, through bytes and back, the same rows and states follow."""
-    variant = replace(variant, momentum=momentum)
+    if backend == "torch":
+        pytest.importorskip("torch", reason="the twin is written in torch")
+    variant = replace(variant, backend=backend, momentum=0.0 if variant.optimizer == "adam" else momentum)
     whole = run(variant)
     for done, (_, state) in enumerate(whole, start=1):
         rest = run(variant, State.from_npz(state.to_npz()))
@@ -111,9 +124,9 @@ def test_a_diverged_run_ends_and_shows_it() -> None:
 def test_logits_that_are_not_finite_are_wrong() -> None:
     """A model full of NaN has accuracy 0, not the share of class 0."""
     small = config()
-    model = make_model(small)
-    model.load({name: np.full_like(value, np.nan) for name, value in model.state().items()})
-    loss, accuracy = evaluate(model, load(small).validation)
+    learner = make_learner(small)
+    learner.load({name: np.full_like(value, np.nan) for name, value in learner.parameters().items()}, {})
+    loss, accuracy = learner.evaluate(load(small).validation)
 
     assert math.isnan(loss)
     assert accuracy == 0.0
@@ -122,11 +135,12 @@ def test_logits_that_are_not_finite_are_wrong() -> None:
 def test_evaluation_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loss and accuracy do not depend on how many points are looked at at once."""
     small = config()
-    model, points = make_model(small), load(small).validation
-    whole = evaluate(model, points)
-    monkeypatch.setattr("experiments.train.EVALUATION_BATCH", 7)
+    learner, points = make_learner(small), load(small).validation
+    whole, logits = learner.evaluate(points), learner.logits(points.x)
+    monkeypatch.setattr("experiments.learner_ops.EVALUATION_BATCH", 7)
 
-    assert evaluate(model, points) == pytest.approx(whole, rel=1e-13)
+    assert learner.evaluate(points) == pytest.approx(whole, rel=1e-13)
+    np.testing.assert_allclose(learner.logits(points.x), logits, rtol=1e-12)
 
 
 def test_states_of_other_runs_are_refused() -> None:
@@ -136,7 +150,7 @@ def test_states_of_other_runs_are_refused() -> None:
     wrong: Iterator[State] = iter(
         (
             run(config(hidden=3))[0][1],
-            replace(state, velocity={"9.velocity": np.zeros(2)}),
+            replace(state, memory={"9.velocity": np.zeros(2)}),
             replace(state, epoch=small.epochs + 1),
             replace(state, epoch=0),
             replace(state, shuffle="{}"),
