@@ -25,7 +25,7 @@ JUDGING = (
     "gradspec/oracles/*.py",
     *(f"gradspec/{name}.py" for name in ("analytic", "caller", "cotangents", "covering", "directions", "domains")),
     *(f"gradspec/{name}.py" for name in ("engine", "evidence", "layouts", "measurement", "related", "rounding")),
-    *(f"gradspec/{name}.py" for name in ("tally", "trial", "values")),
+    *(f"gradspec/{name}.py" for name in ("strategies", "tally", "trial", "values")),
 )
 """What decides a verdict; what it is about, the op itself, has a hash of its own."""
 

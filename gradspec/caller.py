@@ -42,6 +42,7 @@ class Caller:
         self.case = case
         self.evaluations = 0
         self.shapes: tuple[tuple[int, ...], ...] = ()  # of the outputs, once known
+        self.accepted: list[tuple[np.dtype, tuple[int, ...]]] | None = None  # outputs of this form need no second look
         self.is_plain = all(domain.transform is None for domain in op.inputs.values())
         self.single = True  # whether y is one array, not a tuple of outputs
         self.inputs = self.transformed(case.drawn, case.dtype)
@@ -73,8 +74,10 @@ class Caller:
         for output in ys:
             if not isinstance(output, (np.ndarray, np.generic)):
                 raise CallFailedError("forward", f"returns {_kind(output)} as y; it should be a NumPy array")
-        if not any([x.dtype.kind == "c" for x in inputs]):  # noqa: C419 -- a list is faster: this runs often
+        form = [(output.dtype, output.shape) for output in ys]
+        if form != self.accepted and not any(x.dtype.kind == "c" for x in inputs):
             self._check_outputs(ys)
+            self.accepted = form
         return ys, saved
 
     def _check_outputs(self, ys: Arrays) -> None:
@@ -82,10 +85,10 @@ class Caller:
             if output.dtype not in FLOATS and output.dtype.kind not in "iub":
                 allowed = f"{' or '.join(FLOAT_DTYPES)} (or integers, which have no cotangent)"
                 raise CallFailedError("forward", f"returns {_kind(output)} as y; it should hold {allowed}")
-        if not any([output.dtype.kind == "f" for output in ys]):  # noqa: C419 -- a list is faster: this runs often
+        if not any(output.dtype.kind == "f" for output in ys):
             returned = ", ".join(_kind(output) for output in ys) or "no output at all"
             raise CallFailedError("forward", f"returns {returned}; there should be floats to differentiate")
-        shapes = tuple([output.shape for output in ys])
+        shapes = tuple(output.shape for output in ys)
         self.shapes = self.shapes or shapes
         if shapes != self.shapes:
             told = " and ".join(", ".join(map(str, each)) for each in (self.shapes, shapes))
@@ -128,6 +131,9 @@ class Caller:
             return tuple(drawn)
         seen = []
         for (name, domain), u in zip(self.op.inputs.items(), drawn, strict=True):
+            if domain.transform is None and not domain.integer and not ours:
+                seen.append(u.astype(dtype, order="C"))
+                continue
             x = u if ours else u.copy()
             if domain.transform is not None:
                 try:
@@ -173,3 +179,10 @@ def _kind(value: object) -> str:
     if isinstance(value, (tuple, list)):
         return f"a {type(value).__name__} of {len(value)}"
     return f"{value!r} ({type(value).__name__})"
+
+
+def flattened(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """The entries of all arrays as one float64 vector; that of a single float64 array shares its memory."""
+    if len(arrays) == 1:
+        return np.asarray(arrays[0], dtype=np.float64).reshape(-1)
+    return np.concatenate([np.asarray(a, dtype=np.float64).reshape(-1) for a in arrays]) if arrays else np.empty(0)

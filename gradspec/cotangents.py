@@ -2,16 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
 from gradspec.domains import LARGE, SMALL
+
+SIGNS = np.array((-1.0, 1.0))
+
+
+@dataclass(frozen=True)
+class Signs:
+    """The signs by which a trial's inputs and y_bar are moved.
+
+    Attributes:
+        point: (n,) for the flat inputs, one per distinct value.
+        y_bar: For each output; None for integer ones.
+        rng: What they were drawn from, as they left it.
+    """
+
+    point: np.ndarray
+    y_bar: tuple[np.ndarray | None, ...]
+    rng: np.random.Generator
+
+    def moved(self, y_bar: Sequence[np.ndarray | None], relative: float) -> list[np.ndarray | None]:
+        """The cotangents, moved by that share of themselves."""
+        pairs = zip(y_bar, self.y_bar, strict=True)
+        return [None if bar is None or sign is None else bar * (1.0 + relative * sign) for bar, sign in pairs]
+
+
+def drawn_signs(point: np.ndarray, y_bar: Sequence[np.ndarray | None], rng: np.random.Generator) -> Signs:
+    """Signs for a point (n,) and cotangents."""
+    by_value = signs_by_value(point, rng)
+    return Signs(by_value, tuple(None if bar is None else random_signs(bar.shape, rng) for bar in y_bar), rng)
+
+
+def random_signs(shape: int | tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """An array of random signs: the draws of ``rng.choice((-1.0, 1.0), shape)`` in a third of its time."""
+    return np.asarray(SIGNS[rng.integers(2, size=shape)])
 
 
 def drawn_cotangent(y: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray | None:
     """A cotangent for the output *y* of this kind, one of COTANGENTS; None for integers."""
     if y.dtype.kind != "f":
         return None
-    bar = rng.uniform(0.5, 2.0, size=y.shape) * rng.choice((-1.0, 1.0), size=y.shape)
+    bar = rng.uniform(0.5, 2.0, size=y.shape) * random_signs(y.shape, rng)
     if kind == "one-hot" and bar.size:
         keep = int(rng.integers(bar.size))
         bar = np.where(np.arange(bar.size).reshape(bar.shape) == keep, bar, 0.0)
@@ -22,4 +58,4 @@ def drawn_cotangent(y: np.ndarray, kind: str, rng: np.random.Generator) -> np.nd
 def signs_by_value(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A random sign per distinct value, so that equal entries stay equal."""
     _, which = np.unique(x, return_inverse=True)
-    return rng.choice((-1.0, 1.0), size=x.size)[which.reshape(-1)]
+    return np.asarray(random_signs(x.size, rng)[which.reshape(-1)])

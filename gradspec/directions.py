@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
+from gradspec.cotangents import random_signs
 from gradspec.oracles.finite_difference import finite_difference
 from gradspec.trial import Trial
 
@@ -17,9 +19,9 @@ LARGE = 8.0  # entries above this get one with steps of size 1, up to where thes
 MAX_TIES = 4  # groups of equal entries that are moved together
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Directions:
-    """Directions in the space of the differentiable inputs.
+    """Directions in the space of the differentiable inputs; each object is equal to itself only.
 
     Attributes:
         inputs: (p,) the name of the input that each moves.
@@ -55,7 +57,7 @@ class Directions:
         """The same directions, so much longer."""
         return replace(self, moves=self.moves * factor, images=self.images * factor, blur=self.blur * factor)
 
-    @property
+    @cached_property
     def scale(self) -> np.ndarray:
         """(p,) how far a step of 1 moves the entry."""
         return np.asarray(np.abs(self.moves).max(axis=1, initial=0.0))
@@ -113,7 +115,7 @@ def _signed(trial: Trial, rng: np.random.Generator) -> np.ndarray:
     scale = np.maximum(np.abs(trial.point), 1.0)
     room = np.minimum(*_rooms(trial))
     length = np.where(room >= ROOM * scale, np.minimum(scale, room), 0.0)
-    return np.asarray(length * rng.choice((-1.0, 1.0), size=length.shape))
+    return np.asarray(length * random_signs(length.shape, rng))
 
 
 def tied_entries(trial: Trial, kinked: np.ndarray) -> Directions:

@@ -1,4 +1,4 @@
-"""From a declaration to cases: the systematic list first, then a Hypothesis strategy over everything else."""
+"""From a declaration to cases: what one is made of, and the systematic list of those that no run leaves out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 
 from gradspec.covering import covering, generic
 from gradspec.layouts import FULL, Combination, Pattern, Space
@@ -129,43 +128,6 @@ def required(space: Space, seed: int) -> list[Recipe]:
     return [*_unique(itertools.chain(_every_param(space), pairs))]
 
 
-def strategy(space: Space) -> st.SearchStrategy[Recipe]:
-    """Every case that the declaration allows, ordinary values more often than special ones."""
-    op = space.op
-    dtypes = [dtype for dtype in op.dtypes for _ in range(3 if dtype == "float64" else 1)]
-
-    @st.composite
-    def recipes(draw: st.DrawFn) -> Recipe:
-        # Empty axes hide everything: of all layouts most have one, of all draws few should.
-        combination = draw(st.sampled_from(space.roomy if draw(st.integers(0, 2)) else space.combinations))
-        fillings = []
-        for name in op.inputs:
-            special = kinds(interval(op, name, combination.sizes), combination.params)
-            special += (SHARED, BESIDE) * (name in _sharing(op))
-            fillings.append(draw(st.sampled_from((*special, *["uniform"] * (len(special) // 2)))))
-        return Recipe(
-            combination=combination,
-            lead=draw(st.sampled_from(space.leads)),
-            pattern=draw(st.sampled_from(space.patterns)),
-            dtype=draw(st.sampled_from(dtypes)),
-            kinds=tuple(fillings),
-            cotangent=draw(st.sampled_from(("signed", *COTANGENTS))),
-            seed=draw(st.integers(0, 2**32 - 1)),
-        )
-
-    return recipes()
-
-
-def cases(op: Op) -> st.SearchStrategy[Case]:
-    """A Hypothesis strategy for the inputs of *op*, for tests of your own.
-
-    Raises:
-        DeclarationError: The declaration leaves nothing to draw from.
-    """
-    space = Space(op)
-    return strategy(space).map(lambda recipe: make_case(space, recipe))
-
-
 def _unique(recipes: Iterable[Recipe]) -> Iterator[Recipe]:
     seen: set[tuple[Any, ...]] = set()
     for recipe in recipes:
@@ -195,7 +157,7 @@ def _taking_turns(space: Space, rng: np.random.Generator) -> Iterator[Recipe]:
         yield from (recipe for recipe in turn if recipe is not None)
 
 
-def _sharing(op: Op) -> set[str]:
+def sharing(op: Op) -> set[str]:
     """The float inputs that another float input comes before: they can hold some of the same numbers."""
     floats = [name for name, domain in op.inputs.items() if not domain.integer and domain.transform is None]
     return set(floats[1:])
@@ -223,7 +185,7 @@ def _special_values(space: Space) -> Iterator[Recipe]:
     combination = space.default
     available = [kinds(interval(space.op, name, combination.sizes)) for name in space.op.inputs]
     ordinary = tuple("uniform" for _ in available)
-    alike = [(SHARED, BESIDE) if name in _sharing(space.op) else () for name in space.op.inputs]
+    alike = [(SHARED, BESIDE) if name in sharing(space.op) else () for name in space.op.inputs]
     turns = [
         [(*ordinary[:position], kind, *ordinary[position + 1 :]) for kind in (*first, *special) if kind != "uniform"]
         for position, (first, special) in enumerate(zip(alike, available, strict=True))
@@ -263,7 +225,7 @@ def _broadcasting(space: Space) -> Iterator[Recipe]:
 
 def _params_again(space: Space) -> Iterator[Recipe]:
     """Each param value once more in float32, with a special value, and with inputs close to each other."""
-    close = tuple(BESIDE if name in _sharing(space.op) else "uniform" for name in space.op.inputs)
+    close = tuple(BESIDE if name in sharing(space.op) else "uniform" for name in space.op.inputs)
     for recipe in list(_every_param(space)):
         domain = interval(space.op, next(iter(space.op.inputs)), recipe.combination.sizes)
         first = kinds(domain, recipe.combination.params)

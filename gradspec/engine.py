@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, Verbosity
 from gradspec.caller import CallFailedError
 from gradspec.checks import CHECKS, ORACLES, Check
 from gradspec.covering import covering
-from gradspec.domains import Case, Recipe, make_case, required, strategy, systematic
+from gradspec.domains import Case, Recipe, make_case, required, systematic
 from gradspec.errors import DeclarationError, TargetError
 from gradspec.evidence import Evidence
 from gradspec.examples import declared_examples
@@ -27,6 +27,7 @@ from gradspec.limits import WATCH
 from gradspec.reach import Reach
 from gradspec.results import CheckResult, Report, Verdict, overall
 from gradspec.spec import Op
+from gradspec.strategies import strategy
 from gradspec.tally import Tally
 from gradspec.trial import Trial
 

@@ -15,7 +15,7 @@ import numpy as np
 from gradspec.directions import Directions, refitted
 from gradspec.measurement import complex_slopes
 from gradspec.oracles.estimate import Estimate
-from gradspec.rounding import ROUNDING, Rounding
+from gradspec.rounding import ROUNDING, TINY, Rounding
 from gradspec.trial import EPS, Trial
 
 ORACLE = 10.0  # how many of its claimed errors an oracle may be off: calibrated in VERIFICATION section 3
@@ -24,6 +24,7 @@ SHARP_ENOUGH = 1e-3  # an oracle's error above this share of its own answer says
 SECOND_STEP = 0.739085  # of the first: far from every ratio of small numbers
 DISPUTED = 1e-2  # of a difference: what the complex step explains but for this much of it is left open
 DISPUTABLE = 0.1  # of the derivative: what rounding may hide from differences; more than that is a wrong rule
+MAX32 = np.finfo(np.float32).max
 NEARBY = 16  # points around a tie at which the derivative is sampled
 
 
@@ -56,7 +57,7 @@ class Judgement:
         """Difference over bar; inf where the claim is not finite though the derivative is."""
         with np.errstate(all="ignore"):
             excess = np.maximum(np.abs(self.claim - self.want) - self.width, 0.0)
-            ratio = np.where(excess > 0, excess / np.maximum(self.bar, np.finfo(float).tiny), 0.0)
+            ratio = np.where(excess > 0, excess / np.maximum(self.bar, TINY["float64"]), 0.0)
         return np.where(np.isfinite(self.claim), ratio, np.inf)
 
 
@@ -167,7 +168,7 @@ class Evidence(Rounding):
         known = exists & np.isfinite(want) & np.isfinite(bar)
         if dtype == "float32":
             known &= self.is_float32_sound
-            known &= np.abs(want) < np.finfo(np.float32).max / 4 * directions.scale  # the cotangent is want / scale
+            known &= np.abs(want) < MAX32 / 4 * directions.scale  # the cotangent is want / scale
         # Where an op is saturated, that its derivative is nothing against its usual size is all there is to know.
         limit = CONCLUSIVE[dtype] * np.fmax(np.fmax(terms, np.abs(want)), np.fmax(unit, usual))
         # A wild claim enlarges the terms; the oracle has to be sharp against what it says itself, too.

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -177,22 +177,28 @@ def _combinations(op: Op, sizes: dict[str, int], share: int) -> Iterator[Combina
 
 def _chosen(choices: list[list[Any]], limit: int) -> Iterator[tuple[Any, ...]]:
     """All products of the choices; above *limit*, each value beside defaults, and then a fixed sample."""
-    count = math.prod(map(len, choices))
-    if count <= limit:
+    lengths = tuple(map(len, choices))
+    if math.prod(lengths) <= limit:
         yield from itertools.product(*choices)
         return
-    seen: set[tuple[int, ...]] = set()
-    rng = np.random.default_rng(count)
+    for indices in _sampled(lengths, limit):
+        yield tuple(values[index] for values, index in zip(choices, indices, strict=True))
+
+
+@lru_cache(maxsize=64)
+def _sampled(lengths: tuple[int, ...], limit: int) -> tuple[tuple[int, ...], ...]:
+    """Indices into lists of these lengths: each alone beside first ones, and *limit* at random, the same ones always.
+
+    Remembered, because most assignments of sizes leave as many values of each param as the others do.
+    """
+    rng = np.random.default_rng(math.prod(lengths))
     alone = [
-        tuple(index if position == which else 0 for position in range(len(choices)))
-        for which, values in enumerate(choices)
-        for index in range(len(values))
+        tuple(index if position == which else 0 for position in range(len(lengths)))
+        for which, length in enumerate(lengths)
+        for index in range(length)
     ]
-    sampled = (tuple(int(rng.integers(len(values))) for values in choices) for _ in range(limit))
-    for indices in itertools.chain(alone, sampled):
-        if indices not in seen:
-            seen.add(indices)
-            yield tuple(values[index] for values, index in zip(choices, indices, strict=True))
+    sampled = [tuple(int(rng.integers(length)) for length in lengths) for _ in range(limit)]
+    return tuple(dict.fromkeys([*alone, *sampled]))
 
 
 def _values(op: Op, name: str, sizes: dict[str, int]) -> list[tuple[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -40,10 +41,15 @@ class Measurement:
         self.trial = trial
 
     @cached_property
+    def projections(self) -> Directions:
+        """One direction of random signs per input."""
+        return projections(self.trial)
+
+    @cached_property
     def _measured(self) -> tuple[Directions, Estimate]:
         trial = self.trial
         entries = np.arange(trial.point.size)
-        parts = [self.along_each(projections(trial))]
+        parts = [self.along_each(self.projections)]
         if entries.size > ALL_ENTRIES:
             _, estimate = parts[0]
             smooth = np.isfinite(estimate.error).all() and not estimate.width.any()
@@ -97,7 +103,7 @@ class Measurement:
             (estimate.diverges, second.diverges),
         ):
             ours[chosen] = theirs[better]
-        return directions, estimate
+        return replace(directions), estimate  # another object: what the old one remembers was of other moves
 
     def _absorbed(
         self, scale: np.ndarray, first: Estimate, again: np.ndarray, finer: np.ndarray, second: Estimate
@@ -149,6 +155,16 @@ class Measurement:
         return np.where(moved <= JUMP * EPS["float64"] * size, moved, 0.0)
 
     @cached_property
+    def moved_by_ulps(self) -> np.ndarray:
+        """(m,) how far the outputs move, at most, when the inputs move by a few ulps; NaN where they are none there."""
+        return np.asarray(np.max([np.abs(y - self.trial.y64) for y, _ in self.trial.jittered], axis=0))
+
+    @cached_property
+    def value_noise(self) -> np.ndarray:
+        """(m,) the same; 0 where it is no number."""
+        return np.asarray(np.nan_to_num(self.moved_by_ulps, nan=0.0, posinf=0.0))
+
+    @cached_property
     def is_chaotic(self) -> np.ndarray:
         """(m,) outputs that move by more than rounding for a few ulps, and out of proportion: sin(x * x) at x = 4e7.
 
@@ -156,7 +172,7 @@ class Measurement:
         along one line: what has a derivative moves in proportion.
         """
         trial = self.trial
-        moved = np.max([np.abs(y - trial.y64) for y, _ in trial.jittered], axis=0)
+        moved = self.moved_by_ulps
         suspect = np.asarray(moved > CHAOS * np.abs(trial.y64))
         if not suspect.any():
             return suspect

@@ -76,7 +76,7 @@ def cells(x: np.ndarray) -> set[Cell]:
     """The signs and bands of magnitude in an array."""
     x = x.reshape(-1).astype(np.float64)
     bands = np.where(x == 0, 0, np.searchsorted(BANDS, np.abs(x), side="right"))
-    return {(int(sign), int(band)) for sign, band in zip(np.sign(x), bands, strict=True)}
+    return set(zip(np.sign(x).astype(int).tolist(), bands.tolist(), strict=True))
 
 
 def shares(op: Op, reached: Reach) -> dict[str, Share]:

@@ -2,22 +2,47 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, wraps
+from typing import Any, TypeVar
 
 import numpy as np
 
 from gradspec.directions import Directions
 from gradspec.measurement import JUMP, Measurement
-from gradspec.trial import EPS
+from gradspec.trial import EPS, Trial
 
 ROUNDING = 64.0  # ulps of the terms that a correct rule may lose
 SATURATED = 1 / 8  # of ROUNDING: what cancels where an op is saturated is rounded once or twice
 NOISE = 16.0  # times the measured rounding of the rule
+TINY = {name: float(np.finfo(name).tiny) for name in EPS}
 CAP32 = 4096.0  # float32: rounding beyond this many ulps of the terms is not excused by conditioning
+
+
+Found = TypeVar("Found")
+Asked = Callable[["Rounding", Directions], Found]
+
+
+def once_for_each(method: Asked[Found]) -> Asked[Found]:
+    """Remember what *method* found for each set of directions: several oracles are compared along the same ones."""
+
+    @wraps(method)
+    def remembering(rounding: Rounding, directions: Directions) -> Found:
+        key = (method.__name__, directions)
+        if key not in rounding.remembered:
+            rounding.remembered[key] = method(rounding, directions)
+        found: Found = rounding.remembered[key]
+        return found
+
+    return remembering
 
 
 class Rounding(Measurement):
     """A trial's measurements, and how exactly a rule can be expected to agree with them."""
+
+    def __init__(self, trial: Trial) -> None:
+        super().__init__(trial)
+        self.remembered: dict[tuple[str, Directions], Any] = {}
 
     def rounding(self, cotangent: np.ndarray, directions: Directions) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The terms that enter each comparison (p,), what rounding may cost there, and the derivative's usual size."""
@@ -25,12 +50,15 @@ class Rounding(Measurement):
         size = np.abs(trial.v)
         products = np.abs(np.where(directions.images != 0, directions.images * cotangent, 0.0)).sum(axis=1)
         terms = products + self.value_terms(directions) + self._seen_terms(cotangent, directions)
-        usual = self._usual_terms(directions, size)
-        spread = terms + self._row_terms(directions, size) + SATURATED * usual
-        floor = ROUNDING * (EPS[trial.case.dtype] * spread + float(np.finfo(trial.case.dtype).tiny) * size.sum())
+        usual = self._usual_terms(directions)
+        spread = terms + self._row_terms(directions) + SATURATED * usual
+        floor = ROUNDING * (EPS[trial.case.dtype] * spread + TINY[trial.case.dtype] * size.sum())
+        if trial.is_plain:
+            return terms, floor, usual
         blurred = np.where(cotangent != 0, directions.blur * np.abs(cotangent), 0.0).sum(axis=1)
         return terms, floor + blurred, usual
 
+    @once_for_each
     def value_terms(self, directions: Directions) -> np.ndarray:
         """(p,) Σ |v_j y_j|, as far as the direction moves the entries."""
         trial = self.trial
@@ -40,6 +68,8 @@ class Rounding(Measurement):
     def _seen_terms(self, cotangent: np.ndarray, directions: Directions) -> np.ndarray:
         """(p,) Σ |x_bar| max |x| of each transformed input: I + tiny a @ a.T is rounded as I is, in short moves too."""
         trial, start = self.trial, 0
+        if trial.is_plain:
+            return np.zeros(len(directions))
         names, terms = np.array(directions.inputs), np.zeros(len(directions))
         for (name, domain), x in zip(trial.op.inputs.items(), trial.inputs, strict=True):
             if domain.differentiable:
@@ -49,10 +79,12 @@ class Rounding(Measurement):
                 start += x.size
         return terms
 
-    def _row_terms(self, directions: Directions, size: np.ndarray) -> np.ndarray:
+    @once_for_each
+    def _row_terms(self, directions: Directions) -> np.ndarray:
         """No entry is known better than its row and its column of the Jacobian: their largest terms."""
         if directions is not self.directions:
             return np.zeros(len(directions))
+        size = np.abs(self.trial.v)
         value = np.nan_to_num(np.abs(self.estimate.value), nan=0.0, posinf=0.0)
         rows = np.zeros(len(directions))
         column = (value * size).sum(axis=1)
@@ -65,7 +97,8 @@ class Rounding(Measurement):
                 rows[mine] = float(largest @ size) * scale
         return np.asarray(rows + column)
 
-    def _usual_terms(self, directions: Directions, size: np.ndarray) -> np.ndarray:
+    @once_for_each
+    def _usual_terms(self, directions: Directions) -> np.ndarray:
         """(p,) the derivative's size elsewhere, but at most that of y_bar."""
         slopes = self.elsewhere[1]
         if not slopes.size or slopes.size != directions.images.shape[1]:
@@ -74,9 +107,10 @@ class Rounding(Measurement):
         for where in self.trial.slices.values():
             if slopes.size == self.trial.point.size:
                 largest[where] = slopes[where].max(initial=0.0)
-        capped = np.minimum(largest, size.sum())
+        capped = np.minimum(largest, np.abs(self.trial.v).sum())
         return np.asarray((np.abs(directions.images) * capped).max(axis=1, initial=0.0))
 
+    @once_for_each
     def _slopes_elsewhere(self, directions: Directions) -> np.ndarray:
         """(p,) the derivative's size elsewhere, however large."""
         slopes = self.elsewhere[1]
@@ -84,12 +118,17 @@ class Rounding(Measurement):
             return np.zeros(len(directions))
         return np.asarray((np.abs(directions.images) * slopes).max(axis=1, initial=0.0))
 
+    @once_for_each
+    def _moved_claims(self, directions: Directions) -> tuple[np.ndarray, np.ndarray]:
+        """(p,) how far the rule's claims move when its inputs move by one ulp, and by eight."""
+        base = self.claims(self.trial.exact_rule[1], directions)
+        moved = [np.abs(self.claims(x_bar, directions) - base) for _, x_bar in self.trial.jittered]
+        return np.fmax(*moved[:2]), np.fmax(*moved[2:])
+
     def rule_noise(self, directions: Directions, terms: np.ndarray) -> np.ndarray:
         """(p,) the measured rounding of the rule: how far its claims move when its inputs move by ulps."""
         trial = self.trial
-        base = self.claims(trial.exact_rule[1], directions)
-        moved = [np.abs(self.claims(x_bar, directions) - base) for _, x_bar in trial.jittered]
-        near, far = np.fmax(*moved[:2]), np.fmax(*moved[2:])
+        near, far = self._moved_claims(directions)
         # The terms vanish where the derivative does: of det at rank n - 2 they are nothing, and its rounding is not.
         largest = np.fmax(terms, self._slopes_elsewhere(directions))
         jump = (near > JUMP * EPS[trial.case.dtype] * largest) & (far < 2 * near)
@@ -145,12 +184,12 @@ class Rounding(Measurement):
         """Whether forward in float32 agrees with forward in float64: where it does not, its vjp is not judged."""
         trial = self.trial
         given = np.concatenate([np.asarray(y, dtype=float).reshape(-1) for y in trial.ys if y.dtype.kind == "f"])
-        spread = np.nan_to_num(np.max([np.abs(y - trial.y64) for y, _ in trial.jittered], axis=0), nan=0.0)
+        spread = np.nan_to_num(self.moved_by_ulps, nan=0.0)
         largest = float(np.abs(trial.y64).max(initial=0.0))
         with np.errstate(all="ignore"):
             close = np.abs(given - trial.y64) <= NOISE * spread + ROUNDING * EPS["float32"] * largest
         # A 0 that float32 could have told from 0: a square of small numbers underflowed, and the derivative with it.
-        tiny, x = float(np.finfo(np.float32).tiny), np.abs(trial.point)
+        tiny, x = TINY["float32"], np.abs(trial.point)
         squares_vanish = bool(((x > 0) & (x * x < tiny)).any())
         underflowed = squares_vanish & (given == 0) & (np.abs(trial.y64) >= tiny)
         return bool(close.all() and not underflowed.any())

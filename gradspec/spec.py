@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -212,6 +213,14 @@ class Op:
             used = {symbol for domain in changes["inputs"].values() for symbol in domain.dims.symbols}
             fields["sizes"] = {symbol: sizes for symbol, sizes in self.sizes.items() if symbol in used}
         return Op(**{**fields, **changes})
+
+    @cached_property
+    def takes_needs(self) -> bool:
+        """Whether the vjp has the optional keyword ``needs``."""
+        try:
+            return "needs" in inspect.signature(self.vjp).parameters
+        except (TypeError, ValueError):
+            return False
 
     @property
     def location(self) -> str:

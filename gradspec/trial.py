@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -10,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from gradspec.analytic import Analytic
-from gradspec.caller import Arrays, Caller, CallFailedError
-from gradspec.cotangents import drawn_cotangent, signs_by_value
+from gradspec.caller import Arrays, Caller, CallFailedError, flattened
+from gradspec.cotangents import Signs, drawn_cotangent, drawn_signs, signs_by_value
 from gradspec.domains import Case
 from gradspec.oracles.torch_autograd import ReferenceFailedError, TorchAnswer, available, torch_autograd
 from gradspec.spec import Op
@@ -116,12 +117,12 @@ class Trial(Caller):
     @cached_property
     def v(self) -> np.ndarray:
         """All cotangents as one float64 vector (m,)."""
-        return _flat([bar for bar in self.y_bar64 if bar is not None])
+        return flattened([bar for bar in self.y_bar64 if bar is not None])
 
     @cached_property
     def point(self) -> np.ndarray:
         """All differentiable inputs, as drawn, as one float64 vector (n,)."""
-        return _flat(
+        return flattened(
             [u for u, domain in zip(self.drawn64, self.op.inputs.values(), strict=True) if domain.differentiable]
         )
 
@@ -136,13 +137,14 @@ class Trial(Caller):
         return slices
 
     @cached_property
-    def _places(self) -> list[tuple[slice | None, np.ndarray]]:
-        """For each input its place in :attr:`point`, if it has one, and its drawn value."""
-        return [(self.slices.get(name), u) for name, u in zip(self.op.inputs, self.drawn64, strict=True)]
+    def _places(self) -> list[tuple[slice | None, np.ndarray, tuple[int, ...]]]:
+        """For each input its place in :attr:`point`, if it has one, its drawn value and the shape of that."""
+        return [(self.slices.get(name), u, u.shape) for name, u in zip(self.op.inputs, self.drawn64, strict=True)]
 
     def unflattened(self, point: np.ndarray) -> Arrays:
         """The drawn inputs for a flat vector; nobody else holds these arrays."""
-        return tuple([u.copy() if where is None else point[where].reshape(u.shape).copy() for where, u in self._places])
+        places = self._places
+        return tuple([u.copy() if at is None else point[at].reshape(shape).copy() for at, u, shape in places])
 
     def outputs(self, point: np.ndarray) -> np.ndarray:
         """Forward as a function (n,) -> (m,) in float64; NaN where it raises."""
@@ -150,7 +152,7 @@ class Trial(Caller):
             ys, _ = self.forward(self.transformed(self.unflattened(point), "float64", ours=True))
         except CallFailedError:
             return np.full(self.v.size, np.nan)
-        flat = _flat([y for y in ys if y.dtype.kind == "f"])
+        flat = flattened([y for y in ys if y.dtype.kind == "f"])
         return flat if flat.size == self.v.size else np.full(self.v.size, np.nan)
 
     def complex_outputs(self, point: np.ndarray) -> np.ndarray | None:
@@ -182,27 +184,30 @@ class Trial(Caller):
 
         Equal values are moved alike and zeros stay, so that ties and special points survive.
         """
-        eps = EPS[self.case.dtype]
-        return [self._jittered(count * eps, turn // 2) for turn, count in enumerate(JITTERS)]  # opposite ways, in pairs
+        return [self._jittered(turn) for turn in range(len(JITTERS))]
 
-    def _jittered(self, relative: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        rng = np.random.default_rng((self.case.seed, 2, seed))
-        drawn = self._aside(relative, rng)
-        y_bar = [
-            None if bar is None else bar * (1.0 + relative * rng.choice((-1.0, 1.0), size=bar.shape))
-            for bar in self.y_bar64
-        ]
+    @cached_property
+    def _signs(self) -> list[Signs]:
+        """For each two turns: they go opposite ways."""
+        seeds = [(self.case.seed, 2, pair) for pair in range(len(JITTERS) // 2)]
+        return [drawn_signs(self.point, self.y_bar64, np.random.default_rng(seed)) for seed in seeds]
+
+    def _jittered(self, turn: int) -> tuple[np.ndarray, np.ndarray]:
+        relative, signs = JITTERS[turn] * EPS[self.case.dtype], self._signs[turn // 2]
+        y_bar = signs.moved(self.y_bar64, relative)
+        if self.is_plain:
+            return self.pulled_back(self.aside(turn), y_bar)
+        rng = copy.deepcopy(signs.rng)
         return self.pulled_back(
-            drawn, y_bar, lambda x: x * (1.0 + relative * signs_by_value(x.reshape(-1), rng).reshape(x.shape))
+            self.aside(turn),
+            y_bar,
+            lambda x: x * (1.0 + relative * signs_by_value(x.reshape(-1), rng).reshape(x.shape)),
         )
 
     def aside(self, turn: int) -> Arrays:
         """The drawn values in float64, moved by that turn's ulps of :data:`JITTERS`."""
-        rng = np.random.default_rng((self.case.seed, 2, turn // 2))
-        return self._aside(JITTERS[turn] * EPS[self.case.dtype], rng)
-
-    def _aside(self, relative: float, rng: np.random.Generator) -> Arrays:
-        return self.inside(self.point * (1.0 + relative * signs_by_value(self.point, rng)))
+        relative = JITTERS[turn] * EPS[self.case.dtype]
+        return self.inside(self.point * (1.0 + relative * self._signs[turn // 2].point))
 
     def inside(self, point: np.ndarray) -> Arrays:
         """The drawn inputs for a flat vector, moved inside their domains."""
@@ -237,7 +242,7 @@ class Trial(Caller):
                     x if d.transform is None or d.integer else shaken(x) for x, d in zip(seen, domains, strict=True)
                 )
             ys, saved = self.forward(seen)
-            y = _flat([y for y in ys if np.asarray(y).dtype.kind == "f"])
+            y = flattened([y for y in ys if np.asarray(y).dtype.kind == "f"])
             given = [None if bar is None else bar.copy() for bar in y_bar]
             return y, self.flat_cotangents(self.checked(self.vjp(saved, given)))
         except CallFailedError:
@@ -250,7 +255,7 @@ class Trial(Caller):
 
     def flat_cotangents(self, cotangents: Sequence[np.ndarray | None]) -> np.ndarray:
         """The cotangents of the differentiable inputs as one float64 vector (n')."""
-        return _flat([bar for bar in cotangents if bar is not None])
+        return flattened([bar for bar in cotangents if bar is not None])
 
     # --- torch ----------------------------------------------------------------------------------------------------
 
@@ -291,9 +296,3 @@ class Trial(Caller):
         """The same case a little aside: *shift* (n,) in units of 2^-6 of each entry's scale, kept inside the domain."""
         point = self.point + 2.0**-6 * np.maximum(np.abs(self.point), 1.0) * shift
         return Trial(self.op, replace(self.case, drawn=self.inside(point), dtype="float64", y_bar=self.y_bar64))
-
-
-def _flat(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    if len(arrays) == 1:
-        return np.asarray(arrays[0], dtype=np.float64).reshape(-1)
-    return np.concatenate([np.asarray(a, dtype=np.float64).reshape(-1) for a in arrays]) if arrays else np.empty(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -48,16 +49,12 @@ class Interval:
         """*x* with every entry that fell outside moved to a value inside, in x's own dtype."""
         if self.integer:
             return x
-        number = x.dtype.type
-        with np.errstate(over="ignore"):  # an edge beyond float32 is inf there
-            low, high = number(self.lo), number(self.hi)
-        if float(low) < self.lo:  # compared as Python floats: NumPy would round lo to x's dtype first
-            low = np.nextafter(low, number(np.inf))
-        if float(high) > self.hi:
-            high = np.nextafter(high, number(-np.inf))
+        low, high = _edges_in(self.lo, self.hi, x.dtype)
         x = np.asarray(np.minimum(np.maximum(x, low), high))
+        if not self.exclude:
+            return x
         outside = np.isin(x, np.asarray(self.exclude, dtype=x.dtype))
-        return np.asarray(np.where(outside, number(self._aside(x.dtype)), x) if outside.any() else x)
+        return np.asarray(np.where(outside, x.dtype.type(self._aside(x.dtype)), x) if outside.any() else x)
 
     def _aside(self, dtype: np.dtype) -> float:
         """An ordinary value that is no excluded point, in *dtype*."""
@@ -71,6 +68,19 @@ class Interval:
         """Of an integer input: the smallest and the largest ordinary value, and the excluded ones between them."""
         low, high = math.ceil(self.typical[0]), math.floor(self.typical[1])
         return low, high, sorted(int(point) for point in set(self.exclude) if low <= point <= high and point % 1 == 0)
+
+
+@lru_cache(maxsize=256)
+def _edges_in(lo: float, hi: float, dtype: np.dtype) -> tuple[np.floating, np.floating]:
+    """The edges of a domain as numbers of *dtype*, rounded inward: the ops have few domains and ask often."""
+    number = dtype.type
+    with np.errstate(over="ignore"):  # an edge beyond float32 is inf there
+        low, high = number(lo), number(hi)
+    if float(low) < lo:  # compared as Python floats: NumPy would round lo to the dtype first
+        low = np.nextafter(low, number(np.inf))
+    if float(high) > hi:
+        high = np.nextafter(high, number(-np.inf))
+    return low, high
 
 
 def interval(op: Op, name: str, sizes: Mapping[str, int]) -> Interval:

@@ -34,7 +34,7 @@ def outcomes(
         describe: Words the failure of an input; called only if there is one.
         notes: Input -> a remark that changes no verdict.
     """
-    names = np.array(directions.inputs)
+    names, discrepancy = np.array(directions.inputs), judgement.discrepancy
     found = []
     for name, where in trial.slices.items():
         mine = names == name
@@ -47,8 +47,8 @@ def outcomes(
                 entries=_entries(directions, good, where.stop - where.start),
                 comparisons=int((mine & judgement.judged).sum()),
                 conclusive=int(good.sum()),
-                resolution=float(np.nanmin(np.append(sharpness[np.isfinite(sharpness)], np.inf))),
-                discrepancy=float(judgement.discrepancy[good].max(initial=0.0)),
+                resolution=float(sharpness[np.isfinite(sharpness)].min(initial=np.inf)),
+                discrepancy=float(discrepancy[good].max(initial=0.0)),
                 mismatch=partial(describe, name) if (wrong & mine).any() else None,
                 note=(notes or {}).get(name, ""),
             )

@@ -119,7 +119,9 @@ def _difference(
             kind=f"layout {words}",
             lines=(f"{error.what} {error.problem}",),
         )
-    found = _wrong_value(trial, ys, before, who, words) or _wrong_cotangent(trial, evidence, base, again, who, words)
+    found = _wrong_value(trial, evidence, ys, before, who, words) or _wrong_cotangent(
+        trial, evidence, base, again, who, words
+    )
     if found is None or other is None or found.input == "":
         return found
     # The bar is that of the trial's own y_bar: other numbers may cancel more.
@@ -150,10 +152,9 @@ def _shaken(x: np.ndarray, eps: float, rng: np.random.Generator) -> np.ndarray:
 
 
 def _wrong_value(
-    trial: Trial, ys: Sequence[np.ndarray], others: Sequence[np.ndarray], who: str, words: str
+    trial: Trial, evidence: Evidence, ys: Sequence[np.ndarray], others: Sequence[np.ndarray], who: str, words: str
 ) -> Mismatch | None:
-    spread = np.nan_to_num(np.max([np.abs(y - trial.y64) for y, _ in trial.jittered], axis=0), nan=0.0, posinf=0.0)
-    start = 0
+    spread, start = evidence.value_noise, 0
     for y, before in zip(ys, others, strict=True):
         if y.shape != before.shape:
             return Mismatch(
@@ -166,6 +167,8 @@ def _wrong_value(
         else:
             noise = spread[start : start + y.size].reshape(y.shape)
             start += y.size
+            if np.array_equal(y, before):
+                continue
             largest = max(float(np.abs(before).max(initial=0.0)), float(np.abs(trial.point).max(initial=0.0)))
             bar = ROUNDING * EPS[trial.case.dtype] * largest + NOISE * noise
             different = ~(np.abs(y.astype(np.float64) - before) <= bar)

@@ -7,7 +7,7 @@ import numpy as np
 from gradspec.caller import CallFailedError
 from gradspec.checks.comparison import outcomes, wrong_cotangent
 from gradspec.checks.outcome import Outcome
-from gradspec.directions import Directions, projections
+from gradspec.directions import Directions
 from gradspec.errors import DeclarationError
 from gradspec.evidence import Evidence
 from gradspec.spec import Op
@@ -32,14 +32,15 @@ def vjp_linear(trial: Trial, evidence: Evidence) -> list[Outcome]:
         cotangent = trial.flat_cotangents(trial.x_bar)
     except CallFailedError:
         return []  # the contract check says what is wrong
-    directions = projections(trial)
+    directions = evidence.projections
     directions = directions.chosen([p for p, name in enumerate(directions.inputs) if name in trial.op.linear_in])
     if not len(directions):
         return []
     ahead = np.array([trial.outputs(trial.point + move / 2) for move in directions.moves])
     behind = np.array([trial.outputs(trial.point - move / 2) for move in directions.moves])
-    spread = np.nan_to_num(np.max([np.abs(y - trial.y64) for y, _ in trial.jittered], axis=0), nan=0.0, posinf=0.0)
-    noise = EXACT * EPS["float64"] * (np.abs(ahead) + np.abs(behind)) + (spread if trial.case.dtype == "float64" else 0)
+    noise = EXACT * EPS["float64"] * (np.abs(ahead) + np.abs(behind))
+    if trial.case.dtype == "float64":
+        noise = noise + evidence.value_noise
     _insist(trial, directions, ahead, behind)
     everywhere = np.ones(len(directions), dtype=bool)
     judgement = evidence.judge_along(directions, cotangent, ahead - behind, noise, everywhere)

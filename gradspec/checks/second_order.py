@@ -13,7 +13,7 @@ import numpy as np
 
 from gradspec.caller import Arrays, CallFailedError
 from gradspec.checks.outcome import Mismatch, Outcome, number
-from gradspec.directions import Directions, projections
+from gradspec.directions import Directions
 from gradspec.evidence import CONCLUSIVE, ORACLE, SECOND_STEP, SHARP_ENOUGH, Evidence
 from gradspec.measurement import JUMP
 from gradspec.oracles import torch_autograd
@@ -51,7 +51,7 @@ def vjp_second_order(trial: Trial, evidence: Evidence) -> list[Outcome]:
         return []  # the contract check says what is wrong
     if not own and not _is_reference_right(trial):
         return []  # vjp_torch says so
-    directions = projections(trial)
+    directions = evidence.projections
     slopes, errors, smooth = _slopes(trial, directions)
     w = _weights(trial, smooth)
     if not len(directions) or not w.any():

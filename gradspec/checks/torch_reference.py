@@ -37,8 +37,7 @@ def value_torch(trial: Trial, evidence: Evidence) -> list[Outcome]:
     if len(answer.values) != len(trial.ys):
         headline = f"forward has {len(trial.ys)} outputs where its torch reference has {len(answer.values)}"
         return [Outcome(comparisons=1, conclusive=1, mismatch=Mismatch(headline=headline, kind="outputs"))]
-    noise = np.nan_to_num(np.max([np.abs(y - trial.y64) for y, _ in trial.jittered], axis=0), nan=0.0, posinf=0.0)
-    terms = _value_terms(trial, evidence)
+    noise, terms = evidence.value_noise, _value_terms(trial, evidence)
     found, start = [], 0
     for y, want in zip(trial.ys, answer.values, strict=True):
         if y.shape != want.shape:
@@ -215,19 +214,14 @@ def _dispute(trial: Trial, evidence: Evidence, against: Judgement) -> str:
     answer = trial.torch
     if not trial.case.ordinary or isinstance(answer, torch_autograd.ReferenceFailedError):
         return ""
-    same = all(
-        np.allclose(np.asarray(y, dtype=float), value, rtol=SAME_VALUE, atol=SAME_VALUE)
-        for y, value in zip(trial.ys, answer.values, strict=True)
-        if y.shape == value.shape
-    )
     by_difference = evidence.of_rule
     theirs = evidence.cancellation @ np.abs(trial.v)
     with np.errstate(all="ignore"):
         bar = by_difference.bar + against.bar + theirs
         apart = np.abs(against.want - by_difference.want) > CLEAR * bar
         sure = by_difference.conclusive & (by_difference.width == 0) & (bar <= SAME_VALUE * np.abs(by_difference.want))
-    found = np.flatnonzero(apart & sure) if same else ()
-    if not len(found):
+    found = np.flatnonzero(apart & sure)
+    if not found.size or not _is_same_value(trial, answer):
         return ""
     p = max(found, key=lambda p: int(evidence.directions.entries[p] >= 0))
     name, scale = evidence.directions.inputs[p], evidence.directions.scale[p]
@@ -236,6 +230,14 @@ def _dispute(trial: Trial, evidence: Evidence, against: Judgement) -> str:
         f"{number(against.want[p] / scale, by_difference.want[p] / scale)} where finite differences of forward say "
         f"{number(by_difference.want[p] / scale)} ± {by_difference.bar[p] / scale:.0e}, at "
         f"{', '.join(f'{n} = {show(u)}' for n, u in zip(trial.op.inputs, trial.case.drawn, strict=True))}"
+    )
+
+
+def _is_same_value(trial: Trial, answer: torch_autograd.TorchAnswer) -> bool:
+    return all(
+        np.allclose(np.asarray(y, dtype=float), value, rtol=SAME_VALUE, atol=SAME_VALUE)
+        for y, value in zip(trial.ys, answer.values, strict=True)
+        if y.shape == value.shape
     )
 
 

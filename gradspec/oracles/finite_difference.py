@@ -35,7 +35,7 @@ def finite_difference(
     """Differentiate *function* at *u* along each of several directions.
 
     Args:
-        function: Maps (n,) to (m,), in float64.
+        function: Maps (n,) to (m,), in float64, and leaves what it is given as it is.
         u: The point (n,).
         directions: (p, n); u + t d must lie inside the domain for t from 0, or -1/4, to 1/4.
         both_sides: (p,) bool; False where the domain ends at u and only t >= 0 is allowed.
@@ -48,11 +48,12 @@ def finite_difference(
     shape = (len(directions), RUNGS, middle.size)
     ahead, behind = np.full(shape, np.nan), np.full(shape, np.nan)
     for p, direction in enumerate(directions):
-        for k, step in enumerate(STEPS):
-            move = step * direction
-            ahead[p, k] = function(u + move)
+        moves = STEPS[:, None] * direction
+        ahead_of, behind_of = u + moves, u - moves
+        for k in range(RUNGS):
+            ahead[p, k] = function(ahead_of[k])
             if both_sides[p]:
-                behind[p, k] = function(u - move)
+                behind[p, k] = function(behind_of[k])
     evaluations = 1 + RUNGS * (len(directions) + int(both_sides.sum()))
     with np.errstate(all="ignore"):
         return _judge(ahead, middle, behind, noise, evaluations)
@@ -63,8 +64,9 @@ def _judge(ahead: np.ndarray, middle: np.ndarray, behind: np.ndarray, noise: np.
     magnitude = np.fmax(np.fmax(np.abs(ahead), np.abs(behind)), np.abs(middle))
     rounding = (EPS * magnitude + noise) / h
     central, central_error = _plateau((ahead - behind) / (2 * h), rounding, levels=1)
-    right, right_error, right_settled, right_grows = _side((ahead - middle) / h, rounding)
-    left, left_error, left_settled, left_grows = _side((middle - behind) / h, rounding)
+    sides = _side(np.concatenate([ahead - middle, middle - behind]) / h, np.concatenate([rounding, rounding]))
+    right, right_error, right_settled, right_grows = (found[: len(ahead)] for found in sides)
+    left, left_error, left_settled, left_grows = (found[len(ahead) :] for found in sides)
 
     has_left = np.isfinite(behind[:, -1]) & np.isfinite(left_error)
     has_right = np.isfinite(ahead[:, -1]) & np.isfinite(right_error)
@@ -79,9 +81,15 @@ def _judge(ahead: np.ndarray, middle: np.ndarray, behind: np.ndarray, noise: np.
     both_error = right_error + left_error + gap
     by_sides = kink | (smooth & (both_error < central_error))
     both_error = np.where(kink, right_error + left_error, both_error)
-    cases = [by_sides, smooth, only_right, only_left]
-    value = np.select(cases, [(right + left) / 2, central, right, left], default=np.nan)
-    error = np.select(cases, [both_error, central_error, right_error, left_error], default=np.inf)
+    value, error = np.full_like(central, np.nan), np.full_like(central, np.inf)
+    for case, slope, of_slope in (  # the first that holds counts: it is written last
+        (only_left, left, left_error),
+        (only_right, right, right_error),
+        (smooth, central, central_error),
+        (by_sides, (right + left) / 2, both_error),
+    ):
+        np.copyto(value, slope, where=case)
+        np.copyto(error, of_slope, where=case)
     error = np.where(np.isfinite(value), error, np.inf)
     width = np.where(kink, gap / 2, 0.0)
     return Estimate(value, error, width, right_grows | left_grows, evaluations)
@@ -107,13 +115,11 @@ def _plateau(slopes: np.ndarray, rounding: np.ndarray, *, levels: int) -> tuple[
     weights = (16.0,) if levels == 1 else (4.0, 16.0, 64.0)
     for weight in weights:
         slopes = (weight * slopes[:, 1:] - slopes[:, :-1]) / (weight - 1)
-    neighbours = np.stack([slopes[:, :-2], slopes[:, 1:-1], slopes[:, 2:]])
-    spread = neighbours.max(axis=0) - neighbours.min(axis=0)
+    before, here, after = slopes[:, :-2], slopes[:, 1:-1], slopes[:, 2:]
+    spread = np.maximum(np.maximum(before, here), after) - np.minimum(np.minimum(before, here), after)
     count = spread.shape[1]
     error = spread + 2 * rounding[:, levels : levels + count]
-    error = np.where(np.isfinite(error), error, np.inf)
-    best = error.argmin(axis=1)[:, None]
-    return (
-        np.take_along_axis(neighbours[1], best, axis=1)[:, 0],
-        np.take_along_axis(error, best, axis=1)[:, 0],
-    )
+    error[~np.isfinite(error)] = np.inf
+    lines, entries = np.ogrid[: error.shape[0], : error.shape[2]]
+    best = (lines, error.argmin(axis=1), entries)
+    return here[best], error[best]

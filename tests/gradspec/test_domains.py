@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from gradspec import Op, array, index, nonnegative, nonzero, positive, real
-from gradspec.domains import COTANGENTS, Case, cases, make_case, required, systematic
+from gradspec.domains import COTANGENTS, Case, make_case, required, systematic
 from gradspec.examples import declared_examples
 from gradspec.layouts import Space
+from gradspec.strategies import cases
 from gradspec.values import interval
 from tests.gradspec.samples import power, square, times
 
