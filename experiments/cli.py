@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -82,6 +83,26 @@ def guarded(work: Callable[[], int]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without "±" gets "?", not a traceback
+    with _data_heard():
+        return _guarded(work)
+
+
+@contextlib.contextmanager
+def _data_heard() -> Iterator[None]:
+    """Show on stderr how far the decoding of pictures is, which takes a minute once, and what had to be repaired."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger, before = logging.getLogger("gradspec.data"), logging.getLogger("gradspec.data").level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
+
+
+def _guarded(work: Callable[[], int]) -> int:
     try:
         return work()
     except BrokenPipeError:  # `python -m experiments.run --list | head -1`

@@ -19,7 +19,7 @@ from experiments.listeners import checked_listeners
 from experiments.measures import best_accuracy, final_loss, test_accuracy_at_best
 from experiments.plan import plan
 from experiments.records import RunRecord
-from experiments.statistics import summarize
+from experiments.statistics import Summary, summarize
 from experiments.sweep import state_of
 
 PROG = "python -m experiments.run"
@@ -73,6 +73,10 @@ class Options:
     """Instead of the experiment's own setting."""
     momentum: cli.Number = None
     """Instead of the experiment's own setting."""
+    hidden: cli.Count = None
+    """Width of the hidden layers of an MLP, instead of the study's 4 x features."""
+    dtype: cli.Word = None
+    """float64 or float32, instead of the experiment's own setting."""
     train_points: cli.Count = None
     """Instead of all there are, or the experiment's own setting."""
     validation_points: cli.Count = None
@@ -83,7 +87,7 @@ class Options:
 
 OVERRIDES = (
     *("backend", "device", "epochs", "batch_size", "lr", "momentum"),
-    *("train_points", "validation_points", "test_points"),
+    *("hidden", "dtype", "train_points", "validation_points", "test_points"),
 )
 
 
@@ -104,6 +108,7 @@ def _main(options: Options) -> int:
     workers = cli.checked_workers(options.workers)
     listeners = checked_listeners(options.listen)
     place = Place(root=options.root, download=options.download)
+    place.data_root()  # a folder that is not there is told, also where the data are generated
     changes = {name: getattr(options, name) for name in OVERRIDES if getattr(options, name) is not None}
     runs = plan(experiment, seeds, place, quick=options.quick, dataset=options.data, changes=changes)
     if options.dry_run:
@@ -154,8 +159,8 @@ def outcome(experiment: Experiment, records: Mapping[str, Sequence[RunRecord]]) 
         best = summarize([best_accuracy(run.epochs) for run in runs])
         test = summarize([test_accuracy_at_best(run.epochs) for run in runs])
         lines.append(
-            f"{label:>{width}}  n = {loss.n}  last training loss {loss.mean:.4f} ± {loss.std:.4f}  "
-            f"best validation accuracy {best.mean:.4f} ± {best.std:.4f}  test there {test.mean:.4f} ± {test.std:.4f}"
+            f"{label:>{width}}  n = {loss.n}  last training loss {_told(loss)}  "
+            f"best validation accuracy {_told(best)}  test there {_told(test)}"
         )
     curves = {label: {run.config.seed: run.epochs for run in runs} for label, runs in records.items()}
     lines += [f"{'chosen':>{width}}  {label}: {name}" for label, name in experiment.chosen(curves).items()]
@@ -163,6 +168,11 @@ def outcome(experiment: Experiment, records: Mapping[str, Sequence[RunRecord]]) 
         judgement = judge(claim, experiment.with_chosen(curves))
         lines.append(f"{judgement.outcome.value:>{width}}  {claim.text} ({claim.measured}): {judgement.reason}")
     return "\n".join([*lines, "(mean ± standard deviation over seeds)"])
+
+
+def _told(summary: Summary) -> str:
+    """Mean and deviation; a single run has none."""
+    return f"{summary.mean:.4f}" + (f" ± {summary.std:.4f}" if summary.n > 1 else "")
 
 
 if __name__ == "__main__":

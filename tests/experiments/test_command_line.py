@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -11,10 +12,12 @@ from typing import Any
 import pytest
 
 from experiments import report, run
+from experiments.catalogue import EXPERIMENTS, find
+from experiments.config import Config
 from experiments.environment import one_thread
 from experiments.execute import execute
 from gradspec.errors import MissingDependencyError
-from tests.experiments.small import ARGUMENTS, command, config, times
+from tests.experiments.small import ARGUMENTS, bits, command, config, times
 
 FAST = ["--quick", "--seeds", "0", "--workers", "1", *ARGUMENTS]
 BOTH = {"run": (run.main, ["activations"]), "report": (report.main, [])}
@@ -25,16 +28,29 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     "half a worker": (["--workers", "0.5"], "0.5"),
     "unknown option": (["--sedes", "1"], "--sedes"),
     "option without a value": (["--out"], "--out"),
-    "no such data": (["--data", "nowhere"], "nowhere: no such folder; --data (or GRADSPEC_DATA) names the folder"),
+    "no such root": (["--root", "nowhere"], "nowhere: no such file or folder; --root (or GRADSPEC_DATA) names"),
 }
 RUN_MISTAKES: dict[str, tuple[list[str], str]] = {
-    "no name": ([], "name an experiment: activations, residual; see python -m experiments.run --help"),
-    "unknown name": (["cnn"], "unknown experiment 'cnn'; there are: activations, residual"),
+    "no name": (
+        [],
+        "name an experiment: activations, residual, cnn_grid, optimizers; see python -m experiments.run --help",
+    ),
+    "unknown name": (["cnn"], "unknown experiment 'cnn'; there are: activations, residual, cnn_grid, optimizers"),
     "no epochs": (["activations", "--epochs", "0"], "epochs: got 0; allowed: a whole number, at least 1"),
     "lr": (["activations", "--lr", "-1"], "lr: got -1.0; allowed: a finite number above 0"),
     "lr nan": (["activations", "--lr", "nan"], "lr: got nan; allowed: a finite number above 0"),
     "momentum": (["activations", "--momentum", "1"], "momentum: got 1.0; allowed: a number from 0 up to"),
-    "points": (["activations", "--train-points", "999999999"], "train_points: got 999999999; allowed:"),
+    "points": (["activations", "--train-points", "9999999999"], "train_points: got 9999999999; allowed:"),
+    "data": (["activations", "--data", "coco"], "data: got 'coco'; allowed: synth, shapes, fashion-mnist, mnist, cif"),
+    "data of a CNN": (
+        ["cnn_grid", "--data", "mnist"],
+        "dataset: got 'mnist'; allowed: pictures of shape (3, 32, 32) with model='net': shapes, cifar10, image-folder",
+    ),
+    "missing data": (["cnn_grid", "--data", "image-folder"], "--root (or GRADSPEC_DATA) names a folder"),
+    "backend": (["activations", "--backend", "jax"], "backend: got 'jax'; allowed: ops, torch"),
+    "device": (["activations", "--device", "cuda"], "device: got 'cuda'; allowed: cpu with backend='ops'"),
+    "width of a CNN": (["cnn_grid", "--hidden", "9"], "hidden: got 9; allowed: 0 with model='net'"),
+    "tracker": (["activations", "--listen", "mlflow"], "listen: got 'mlflow'; allowed: wandb, tensorboard"),
     "two names": (["activations", "residual"], "residual"),
 }
 
@@ -82,11 +98,11 @@ def test_help(name: str) -> None:
     done = command(f"experiments.{name}", "--help")
 
     assert (0, "") == (done.returncode, done.stderr)
-    for word in ("--quick", "--seeds", "--out", "--workers", "--data", "Exit codes"):
+    for word in ("--quick", "--seeds", "--out", "--workers", "--root", "Exit codes"):
         assert word in " ".join(done.stdout.split())
 
 
-@pytest.mark.parametrize("arguments", [["run", "cnn"], ["report", "--data", "nowhere"]], ids=lambda a: a[0])
+@pytest.mark.parametrize("arguments", [["run", "cnn"], ["report", "--root", "nowhere"]], ids=lambda a: a[0])
 def test_from_a_shell(arguments: list[str]) -> None:
     """From a shell a mistake is exit code 2, one line on stderr and nothing on stdout."""
     module, *rest = arguments
@@ -100,16 +116,20 @@ def test_list() -> None:
     done = command("experiments.run", "--list", env={**os.environ, "PYTHONIOENCODING": "ascii"})
 
     assert (0, "") == (done.returncode, done.stderr)
-    for words in ("activations  (R9, figure 1)", "residual  (R10, figure 2)", "variants: sigmoid, ReLU;"):
+    for words in (
+        *("activations  (R9, figure 1)", "residual  (R10, figure 2)", "2 variants: sigmoid; ReLU"),
+        *("cnn_grid  (R11, figures 3?5)", "18 variants: lr 0.0005, momentum 0.9, batch 8;", "seeds 0 to 4"),
+        *("optimizers  (R12, figure 6)", "image-folder  your own pictures", "apt install dataset-fashion-mnist"),
+    ):
         assert words in done.stdout
 
 
 def test_data_by_variable(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """GRADSPEC_DATA names the folder where --data does not."""
+    """GRADSPEC_DATA names the folder where --root does not."""
     monkeypatch.setenv("GRADSPEC_DATA", str(tmp_path / "gone"))
 
-    assert "gone: no such folder" in told(run.main, ["activations", *FAST, "--out", str(tmp_path)], capsys)
-    assert run.main(["activations", *FAST, "--out", str(tmp_path), "--data", str(tmp_path)]) == 0
+    assert "gone: no such file or folder" in told(run.main, ["activations", *FAST, "--out", str(tmp_path)], capsys)
+    assert run.main(["activations", *FAST, "--out", str(tmp_path), "--root", str(tmp_path)]) == 0
 
 
 @pytest.mark.parametrize("place", ["file", "below a file"])
@@ -172,7 +192,7 @@ def test_stopped_by_a_person(
     def stop(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("experiments.sweep.execute", stop)
+    monkeypatch.setattr("experiments.attempt.execute", stop)
 
     assert run.main(["activations", *FAST, "--out", str(tmp_path)]) == 130
     assert "the same command goes on from there" in capsys.readouterr().err
@@ -183,8 +203,8 @@ def test_what_came_out(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
     assert run.main(["residual", *FAST[:-1], *ARGUMENTS, "--out", str(tmp_path)]) == 0
     out = capsys.readouterr().out
 
-    assert "  residual  n = 1  last training loss" in out
-    assert 4 == out.count(" undecided  ")
+    assert " residual  n = 1  last training loss" in out
+    assert 4 == len(re.findall(r"^ *undecided  ", out, re.MULTILINE))
     assert "too few pairs (1)" in out
 
 
@@ -214,3 +234,76 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         pass
     with pytest.raises(MissingDependencyError):
         execute(config(), tmp_path)
+
+
+def test_dry_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """It shows each run with its id and how far it is, and makes no folder."""
+    arguments = ["residual", *FAST, "--out", str(tmp_path / "runs")]
+    assert run.main([*arguments, "--dry-run"]) == 0
+    before = capsys.readouterr().out
+    assert [] == list(tmp_path.iterdir())
+    assert run.main(arguments) == 0
+    capsys.readouterr()
+    assert run.main([*arguments, "--dry-run"]) == 0
+    after = capsys.readouterr().out
+
+    assert 2 == before.count(": missing\n")
+    assert "2 runs in" in before
+    assert before.replace("missing", "finished") == after
+
+
+def test_resume_is_what_happens_anyway(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The option is taken, and changes nothing."""
+    arguments = ["activations", *FAST, "--out", str(tmp_path)]
+    assert run.main(arguments) == 0
+    files = times(tmp_path)
+    capsys.readouterr()
+
+    assert run.main([*arguments, "--resume"]) == 0
+    assert "2 runs, 2 finished before" in capsys.readouterr().out
+    assert files == times(tmp_path)
+
+
+@pytest.mark.parametrize("name", [one.name for one in EXPERIMENTS])
+def test_every_experiment_runs_again_to_the_bit(name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The smallest budget of each: twice the same files, and something to tell."""
+    small = ["--epochs", "2", "--train-points", "60", "--validation-points", "30", "--test-points", "30"]
+    arguments = [name, "--quick", "--seeds", "0", "--workers", "1", *small]
+    for folder in ("first", "second"):
+        assert run.main([*arguments, "--out", str(tmp_path / folder)]) == 0
+    out = capsys.readouterr().out
+    runs = [path for path in (tmp_path / "first").iterdir() if path.name != ".locks"]
+
+    assert len(find(name).variants) == len(runs)
+    assert all(bits(path) == bits(tmp_path / "second" / path.name) for path in runs)
+    assert len(find(name).claims) * 2 == len(re.findall(r"^ *undecided  ", out, re.MULTILINE))
+
+
+def test_other_data(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """An MLP on pictures has the study's width for them, the digest of the data is part of the run."""
+    small = ["--epochs", "1", "--train-points", "20", "--validation-points", "10", "--test-points", "10"]
+    arguments = ["activations", "--data", "shapes", "--hidden", "5", "--dtype", "float32", *small]
+    assert run.main([*arguments, "--seeds", "0", "--workers", "1", "--out", str(tmp_path)]) == 0
+    configs = [json.loads(path.read_text()) for path in tmp_path.glob("*/config.json")]
+
+    assert [("shapes", 5, 10, "float32")] * 2 == [
+        (c["dataset"], c["hidden"], c["classes"], c["dtype"]) for c in configs
+    ]
+    assert 4 * 3 * 32 * 32 == Config(experiment="activations", dataset="shapes").hidden
+
+
+def test_decoding_is_heard(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How far the pictures are decoded is told on stderr, the first time only."""
+    from PIL import Image
+
+    monkeypatch.setattr("experiments.data.pictures._EVERY", 4)
+    for number, kind in enumerate(["cat", "dog"] * 6):
+        path = tmp_path / "pictures" / kind / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (32, 32), (number, 0, 0)).save(path)
+    arguments = ["cnn_grid", "--data", "image-folder", "--root", str(tmp_path / "pictures"), "--dry-run"]
+
+    assert run.main(arguments) == 0
+    assert "8 of 12 pictures decoded" in capsys.readouterr().err
+    assert run.main(arguments) == 0
+    assert "" == capsys.readouterr().err

@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 
 from experiments.data import DATASETS, Sizes
+from experiments.data.download import downloads, fetch
 from experiments.data.mnist import FASHION, source
 from experiments.data.torchvision_beside import torchvision_datasets
 from experiments.errors import DataError
@@ -186,11 +187,39 @@ def test_download_of_fashion_mnist(tmp_path: Path, host: str, monkeypatch: pytes
             one.prepare(place(tmp_path, download=True))
     path.write_bytes(whole)
     monkeypatch.setattr(kind, "mirrors", [host])
-    before = socket.getdefaulttimeout()
 
     assert 30 == one.prepare(place(tmp_path, download=True)).train
-    assert before == socket.getdefaulttimeout()
     assert 30 == one.prepare(place(tmp_path)).train
+
+
+def test_patience_is_for_downloads_only(tmp_path: Path) -> None:
+    """A host that does not answer is given up; what the process had set for sockets is set again."""
+    seen: list[float | None] = []
+
+    def into(folder: Path) -> None:
+        seen.append(socket.getdefaulttimeout())
+        folder.mkdir()
+
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(7)
+    try:
+        fetch(place(tmp_path), "set", "https://example.org", into)
+
+        assert [60] == seen
+        assert 7 == socket.getdefaulttimeout()
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def test_what_another_process_fetched_is_taken(tmp_path: Path) -> None:
+    """It waited for the lock, and then finds the download there."""
+    there = downloads(place(tmp_path), "set")
+    there.mkdir(parents=True)
+
+    def again(folder: Path) -> None:
+        raise AssertionError("was fetched twice")
+
+    assert there == fetch(place(tmp_path), "set", "https://example.org", again)
 
 
 def test_torchvision_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

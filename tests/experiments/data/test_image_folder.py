@@ -258,6 +258,16 @@ def test_a_damaged_archive(tmp_path: Path) -> None:
             prepare(tmp_path, archive)
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_member_twice(tmp_path: Path) -> None:
+    """It is refused: which of the two was meant is not known."""
+    archive = zipped(train_and_test(tmp_path / "pictures"), tmp_path / "pictures.zip")
+    with zipfile.ZipFile(archive, "a") as opened:
+        opened.writestr("train/cat/0.png", (tmp_path / "pictures" / "train" / "cat" / "1.png").read_bytes())
+    with pytest.raises(DataError, match=r"holds the member 'train/cat/0\.png' twice"):
+        prepare(tmp_path, archive)
+
+
 def test_an_archive_larger_than_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is refused before anything is unpacked."""
     archive = zipped(train_and_test(tmp_path / "pictures"), tmp_path / "pictures.zip")
