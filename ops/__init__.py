@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ops import graph, nn, optim
+from ops.memory import keep_freed_memory
 from ops.rules.activation import logsoftmax, softmax
 from ops.rules.arrange import flip, roll, swapaxes, transpose
 from ops.rules.batch_norm import batch_norm, batch_norm_inference
@@ -154,6 +155,8 @@ OPS = (
     huber,
     smooth_l1,
 )
+
+keep_freed_memory()  # at the first use of the ops: every later step is faster
 
 __all__ = [
     "OPS",

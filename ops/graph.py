@@ -227,23 +227,31 @@ class OpNode:
         """
         if self._outputs:
             raise GraphError(f"{self.op.name}: this op node has run already; make another one")
-        y, saved = self.op.forward(*[x.value for x in self.inputs], **self.params)
-        needs_grad = True in [x.needs_grad for x in self.inputs]  # this runs once per op: any() costs a generator
+        values, needs_grad = [], False
+        for x in self.inputs:  # this runs once per op: any() costs a generator
+            values.append(x.value)
+            if x.needs_grad:
+                needs_grad = True
+        params = self.params
+        y, saved = self.op.forward(*values, **params) if params else self.op.forward(*values)
         if needs_grad:
             self.saved = saved
         if not isinstance(y, tuple):
-            output = _made(y, self, needs_grad=needs_grad)
+            output = _made(y, self, needs_grad)
             self._outputs = ref(output)
             return output
-        outputs = tuple([_made(one, self, needs_grad=needs_grad and one.dtype.kind in "fc") for one in y])
+        outputs = tuple([_made(one, self, needs_grad and one.dtype.kind in "fc") for one in y])
         self._outputs = tuple(map(ref, outputs))
         self.several = tuple([(one.shape, one.dtype) for one in y])
         return outputs
 
 
-def _made(value: Any, source: OpNode, *, needs_grad: bool) -> TensorNode:
+_new = TensorNode.__new__
+
+
+def _made(value: Any, source: OpNode, needs_grad: bool) -> TensorNode:  # noqa: FBT001 -- a keyword takes longer
     """Make the tensor that *source* made, past __init__: this runs once per op."""
-    node = TensorNode.__new__(TensorNode)
+    node = _new(TensorNode)
     node.value = value
     node.source = source
     node.grad = None

@@ -24,11 +24,12 @@ def sweep(root: TensorNode, source: OpNode, y_bar: np.ndarray, *, retain: bool) 
     uses = _count_uses(source)
     cotangents: dict[TensorNode, Any] = {root: y_bar}
     kept: dict[TensorNode, np.ndarray] = {}
-    ready = [source]
+    ready = [(source, root)]
     while ready:
-        op_node = ready.pop()
+        op_node, output = ready.pop()
         inputs = op_node.inputs
-        for x, x_bar in zip(inputs, _pull(op_node, inputs, cotangents, kept), strict=True):
+        x_bars = _pull(op_node, output, inputs, cotangents, kept)
+        for x, x_bar in zip(inputs, x_bars, strict=True):
             if not x.needs_grad:
                 continue
             if x_bar is None or x_bar.shape != x.value.shape:
@@ -42,9 +43,10 @@ def sweep(root: TensorNode, source: OpNode, y_bar: np.ndarray, *, retain: bool) 
                 continue
             before = cotangents.get(x)
             cotangents[x] = x_bar if before is None else before + x_bar
-            uses[source_of_x] -= 1
-            if not uses[source_of_x]:
-                ready.append(source_of_x)
+            left = uses[source_of_x] - 1
+            uses[source_of_x] = left
+            if not left:
+                ready.append((source_of_x, x))
         if not retain:
             op_node.consume()
     return kept
@@ -68,39 +70,38 @@ def _count_uses(root: OpNode) -> dict[OpNode, int]:
 
 def _pull(
     op_node: OpNode,
+    output: TensorNode,
     inputs: tuple[TensorNode, ...],
     cotangents: dict[TensorNode, Any],
     kept: dict[TensorNode, np.ndarray],
 ) -> tuple[Any, ...]:
-    """Take the cotangents of the op's outputs and return those of its inputs."""
+    """Take the cotangent of the op's *output*, or of its several ones, and return those of its inputs."""
     if op_node.several:
-        arrived: Any = tuple(
-            [_arrived(op_node, position, output, cotangents, kept) for position, output in enumerate(op_node.outputs)]
-        )
+        arrived: Any = _several(op_node, cotangents, kept)
     else:
-        (output,) = op_node.outputs
-        arrived = _arrived(op_node, 0, output, cotangents, kept)
+        arrived = cotangents.pop(output)
+        if output.keeps_grad:
+            kept[output] = np.array(arrived)
     vjp = op_node.op.vjp
     if _takes_needs(vjp):
         return vjp(op_node.saved, arrived, needs=tuple([x.needs_grad for x in inputs]))
     return vjp(op_node.saved, arrived)
 
 
-def _arrived(
-    op_node: OpNode,
-    position: int,
-    output: TensorNode | None,
-    cotangents: dict[TensorNode, Any],
-    kept: dict[TensorNode, np.ndarray],
-) -> Any:
-    """The cotangent of one output; zeros for an unused one of several."""
-    y_bar = None if output is None else cotangents.pop(output, None)
-    if y_bar is not None:
+def _several(
+    op_node: OpNode, cotangents: dict[TensorNode, Any], kept: dict[TensorNode, np.ndarray]
+) -> tuple[np.ndarray | None, ...]:
+    """Take the cotangents of an op's several outputs; zeros for an unused one, None for integers."""
+    arrived: list[np.ndarray | None] = []
+    for output, (shape, dtype) in zip(op_node.outputs, op_node.several, strict=True):
+        y_bar = None if output is None else cotangents.pop(output, None)
+        if y_bar is None:
+            arrived.append(np.zeros(shape, dtype) if dtype.kind in "fc" else None)
+            continue
         if output is not None and output.keeps_grad:
             kept[output] = np.array(y_bar)
-        return y_bar
-    shape, dtype = op_node.several[position]
-    return np.zeros(shape, dtype) if dtype.kind in "fc" else None
+        arrived.append(y_bar)
+    return tuple(arrived)
 
 
 @lru_cache(maxsize=1024)

@@ -15,14 +15,13 @@ _STANDARDIZE = "shift, mean, subtract, mean square, scale, weight, bias; shifted
 _SCATTER = "NumPy adds at places that may repeat one number at a time; torch adds whole rows"
 
 REASONS: Mapping[tuple[str, str], str] = {
-    ("integer_power", "forward"): "products by squaring begin with an array of ones: two passes more than x * x",
     ("rsqrt", "forward"): "two passes, the root and one over it",
     ("erf", "forward"): _ERF,
     ("gelu", "forward"): f"{_ERF}; the share is erfc, so that the negative tail keeps its digits",
     ("sigmoid", "forward"): f"{_PASSES}|x|, e^-|x|, 1 + that, the quotient, the sign; both tails keep their digits",
     ("tanh", "vjp"): "1 - y² would lose its digits in the tails: e^-2|x| is computed again, with eight passes in all",
     ("relu", "vjp"): f"{_PASSES}the comparison, its conversion to float, the product",
-    ("leaky_relu", "forward"): f"{_PASSES}two clipped parts, a product, a sum",
+    ("leaky_relu", "forward"): f"{_PASSES}a product, the larger one",
     ("leaky_relu", "vjp"): f"{_PASSES}the comparison, its conversion, three steps, the product",
     ("elu", "vjp"): f"{_PASSES}a mask, a clipped part, its exponential, two steps, the product",
     ("selu", "vjp"): f"{_PASSES}a mask, a clipped part, its exponential, three steps, the product",
@@ -62,6 +61,10 @@ REASONS: Mapping[tuple[str, str], str] = {
         "outer",
         "forward",
     ): "NumPy's loop begins anew for each row: twice the time of a product of two arrays of that size",
+    (
+        "cholesky",
+        "vjp",
+    ): "NumPy solves no triangular system: ours inverts the triangle as a full matrix, and multiplies twice",
     ("expand", "forward"): "NumPy repeats numbers one by one",
     ("expand", "vjp"): "NumPy's sum over 16 neighbours begins anew a quarter of a million times",
     ("broadcast_to", "vjp"): "NumPy's sum over the middle axis goes over its result a hundred times",

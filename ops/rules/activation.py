@@ -22,14 +22,18 @@ def _softmax(x: Any, axis: int = -1) -> tuple[Any, Any]:
     if x.size == 0:  # no largest element to subtract
         return x.copy(), (x, along)
     with np.errstate(over="ignore", invalid="ignore"):  # huge numbers of unlike sign: e^-inf = 0, which is right
-        e = np.exp(x - x.max(axis=along, keepdims=True))
-    y = e / e.sum(axis=along, keepdims=True)
+        y = x - x.max(axis=along, keepdims=True)
+        np.exp(y, out=y)
+    y /= y.sum(axis=along, keepdims=True)
     return y, (y, along)
 
 
 def _softmax_vjp(saved: Any, y_bar: Any) -> tuple[Any]:
     y, axis = saved
-    return (y * (y_bar - (y_bar * y).sum(axis=axis, keepdims=True)),)
+    x_bar = y_bar * y
+    np.subtract(y_bar, x_bar.sum(axis=axis, keepdims=True), out=x_bar)
+    x_bar *= y
+    return (x_bar,)
 
 
 def _logsoftmax(x: Any, axis: int = -1) -> tuple[Any, Any]:

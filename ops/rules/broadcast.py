@@ -34,22 +34,32 @@ def as_dtype(cotangent: Any, dtype: Any) -> Any:
     return cotangent if cotangent.dtype == dtype else cotangent.astype(dtype)
 
 
-def require_fit(op: str, a: Any, b: Any) -> None:
+def require_fit(op: str, a: Any, b: Any) -> bool:
     """Refuse what is not two arrays of floats whose shapes broadcast.
+
+    Returns:
+        Whether they have the same shape and dtype, so that nothing has to be undone.
 
     Raises:
         InputTypeError: *a* or *b* is no array of floats.
         ShapeMismatchError: Their shapes do not broadcast.
     """
-    if not (type(a) is type(b) is np.ndarray and a.dtype.kind == b.dtype.kind == "f"):
-        require_floats(op, "a", a)
-        require_floats(op, "b", b)
+    if type(a) is type(b) is _ARRAY:  # the usual case first, with as few steps as can be: it is a node's main cost
+        dtype = a.dtype
+        if dtype.kind == "f" and a.shape == b.shape and dtype == b.dtype:
+            return True
+    require_floats(op, "a", a)
+    require_floats(op, "b", b)
     if a.shape != b.shape:
         try:
             np.broadcast(a, b)
         except ValueError:
             got = f"have shapes {a.shape} and {b.shape}"
             raise ShapeMismatchError(op, "a and b", got, "from the right, sizes equal, 1 or missing") from None
+    return are_alike(a, b)
+
+
+_ARRAY = np.ndarray
 
 
 def are_alike(a: Any, b: Any) -> bool:
@@ -58,8 +68,8 @@ def are_alike(a: Any, b: Any) -> bool:
 
 
 def _add(a: Any, b: Any) -> tuple[Any, Any]:
-    require_fit("add", a, b)
-    return a + b, None if are_alike(a, b) else (a.shape, a.dtype, b.shape, b.dtype)
+    alike = require_fit("add", a, b)
+    return a + b, None if alike else (a.shape, a.dtype, b.shape, b.dtype)
 
 
 def _add_vjp(saved: Any, y_bar: Any) -> tuple[Any, Any]:
@@ -70,8 +80,8 @@ def _add_vjp(saved: Any, y_bar: Any) -> tuple[Any, Any]:
 
 
 def _sub(a: Any, b: Any) -> tuple[Any, Any]:
-    require_fit("sub", a, b)
-    return a - b, None if are_alike(a, b) else (a.shape, a.dtype, b.shape, b.dtype)
+    alike = require_fit("sub", a, b)
+    return a - b, None if alike else (a.shape, a.dtype, b.shape, b.dtype)
 
 
 def _sub_vjp(saved: Any, y_bar: Any) -> tuple[Any, Any]:
@@ -82,13 +92,20 @@ def _sub_vjp(saved: Any, y_bar: Any) -> tuple[Any, Any]:
 
 
 def _mul(a: Any, b: Any) -> tuple[Any, Any]:
-    require_fit("mul", a, b)
-    return a * b, (a, b)
+    alike = require_fit("mul", a, b)
+    return a * b, (a, b, alike)
 
 
-def _mul_vjp(saved: Any, y_bar: Any) -> tuple[Any, Any]:
-    a, b = saved
-    return unbroadcast(y_bar * b, a.shape, a.dtype), unbroadcast(y_bar * a, b.shape, b.dtype)
+def _mul_vjp(saved: Any, y_bar: Any, needs: tuple[bool, bool] = (True, True)) -> tuple[Any, Any]:
+    a, b, alike = saved
+    a_bar = y_bar * b if needs[0] else None
+    b_bar = y_bar * a if needs[1] else None
+    if alike:
+        return a_bar, b_bar
+    return (
+        None if a_bar is None else unbroadcast(a_bar, a.shape, a.dtype),
+        None if b_bar is None else unbroadcast(b_bar, b.shape, b.dtype),
+    )
 
 
 def _div(a: Any, b: Any) -> tuple[Any, Any]:

@@ -16,6 +16,7 @@ from ops.rules.correlation import correlate, image_cotangent, kernel_cotangent
 from ops.rules.guards import require_floats, require_rank
 from ops.rules.reference import functional
 from ops.rules.window import Window, has_windows, pair, sizes_of
+from ops.threads import THREADS
 
 
 class BiasedOp(Op):
@@ -73,15 +74,28 @@ def _convolve(op: str, x: Any, w: Any, b: Any, window: Window, groups: int) -> t
 def _conv2d_vjp(saved: Any, y_bar: Any, needs: tuple[bool, ...] = (True, True, True)) -> tuple[Any, ...]:
     image, w, b_dtype, x_dtype, window, groups = saved
     y_bar = batch_last(y_bar)  # (rows, o, columns, n)
-    x_bar = w_bar = None
-    if needs[0]:
+    x_bar = w_bar = b_bar = None
+
+    def image_part() -> None:
+        nonlocal x_bar
         spread = image_cotangent(y_bar, w, window, groups, image.shape)
         x_bar = as_dtype(batch_first(spread, window.padding), x_dtype)
-    if needs[1]:
+
+    def kernel_part() -> None:
+        nonlocal w_bar
         w_bar = as_dtype(kernel_cotangent(image, y_bar, window, groups, w.shape), w.dtype)
+
+    if needs[0] and needs[1]:
+        THREADS.both(image_part, kernel_part, y_bar.size * w[0].size)
+    elif needs[0]:
+        image_part()
+    elif needs[1]:
+        kernel_part()
     if b_dtype is None:
         return x_bar, w_bar
-    return x_bar, w_bar, as_dtype(y_bar.sum(axis=(0, 2, 3)), b_dtype) if needs[2] else None
+    if needs[2]:
+        b_bar = as_dtype(y_bar.sum(axis=(0, 2, 3)), b_dtype)
+    return x_bar, w_bar, b_bar
 
 
 def _conv1d_vjp(saved: Any, y_bar: Any, needs: tuple[bool, ...] = (True, True, True)) -> tuple[Any, ...]:

@@ -23,6 +23,7 @@ from ops.rules.window import Window
 from ops.threads import THREADS
 
 _CACHE = 1 << 18  # bytes of scratch memory that stay in a core's second-level cache
+_LONG = 1 << 21  # bytes of scratch memory of products in one call: long enough for threads, and as fast as less
 _FEW = 12  # kernels below which two rows are computed at once
 
 
@@ -49,7 +50,7 @@ def correlate(x: Any, w: Any, window: Window, groups: int, counts: tuple[int, in
         flat = y.reshape(rows // height, height * o, columns * n)
 
         def direct(start: int, stop: int) -> None:
-            step = _at_once(views.shape[1] * flat[0].nbytes, stop - start)
+            step = _at_once(views.shape[1] * flat[0].nbytes, stop - start, _LONG)
             scratch = np.empty((step, *views.shape[1:2], *flat.shape[1:]), y.dtype)
             for first in range(start, stop, step):
                 some = slice(first, min(first + step, stop))
@@ -77,18 +78,14 @@ def kernel_cotangent(x: Any, y_bar: Any, window: Window, groups: int, shape: tup
         height = 2 if rows % 2 == 0 and o < _FEW else 1
         views = _views(x, window.size, height, counts).swapaxes(2, 3)
         flat = y_bar.reshape(rows // height, 1, height * o, columns * n)
-        size = views.shape[1] * flat.shape[2] * views.shape[3]
-        step = _at_once(size * x.itemsize, -(-len(flat) // 2))
-        firsts = range(0, len(flat), step)
-        parts = np.empty((len(firsts), views.shape[1], height * o, views.shape[3]), np.result_type(x, y_bar))
-
-        def direct(start: int, stop: int) -> None:
-            for part in range(start, stop):
-                some = slice(firsts[part], firsts[part] + step)
-                np.matmul(flat[some], views[some]).sum(axis=0, out=parts[part])
-
-        THREADS.each(direct, len(parts), work)
-        return _unbanded(parts.sum(axis=0), height, shape)
+        whole = np.zeros((views.shape[1], height * o, views.shape[3]), np.result_type(x, y_bar))
+        step = _at_once(whole.nbytes, len(flat), _LONG)
+        products = np.empty((step, *whole.shape), whole.dtype)
+        for first in range(0, len(flat), step):
+            some = slice(first, min(first + step, len(flat)))
+            _multiply(flat[some], views[some], products, work)
+            whole += products[: some.stop - first].sum(axis=0)
+        return _unbanded(whole, height, shape)
     grouped = y_bar.reshape(rows, groups, o // groups, columns * n)
     w_bar = np.zeros((groups, o // groups, int(np.prod(shape[1:]))), np.result_type(x, y_bar))
     for some, u in _unfolded(x, shape, window, groups, counts, 0, rows):
@@ -104,18 +101,7 @@ def image_cotangent(y_bar: Any, w: Any, window: Window, groups: int, shape: tupl
         height = 2 if rows % 2 == 0 else 1
         bands = np.ascontiguousarray(_bands(w, height).swapaxes(1, 2))
         flat = y_bar.reshape(rows // height, height * o, columns * n)
-        half = len(flat) // 2  # the second half's upper rows overlap with the first's: they are added at the end
-        lower = np.zeros((shape[0] - half * height, *shape[1:]), x_bar.dtype)
-
-        def both(start: int, stop: int) -> None:
-            for part in range(start, stop):
-                target, tiles = ((x_bar, flat[:half]), (lower, flat[half:]))[part]
-                _spread(target, tiles, bands, height, n)
-
-        THREADS.each(both, 2, y_bar.size * w[0].size)
-        shared = shape[0] - len(lower) + len(w[0, 0]) - 1
-        x_bar[half * height : shared] += lower[: shared - half * height]
-        x_bar[shared:] = lower[shared - half * height :]
+        _spread(x_bar, flat, bands, height, n)
         return x_bar
     kernel = np.ascontiguousarray(w.reshape(groups, o // groups, w[0].size).swapaxes(1, 2))
     grouped = y_bar.reshape(rows, groups, o // groups, columns * n)
@@ -138,9 +124,9 @@ def _is_direct(window: Window, groups: int) -> bool:
     return window.is_plain and groups == 1
 
 
-def _at_once(size: int, most: int) -> int:
-    """How many parts of *size* bytes fit into the cache together, at least 1 and at most *most*."""
-    return max(1, min(most, _CACHE // max(size, 1)))
+def _at_once(size: int, most: int, room: int = _CACHE) -> int:
+    """How many parts of *size* bytes fit into the *room* together, at least 1 and at most *most*."""
+    return max(1, min(most, room // max(size, 1)))
 
 
 def _bands(w: Any, height: int) -> Any:
@@ -150,6 +136,15 @@ def _bands(w: Any, height: int) -> Any:
     for row in range(height):
         bands[:, row, :, row : row + k] = w.transpose(3, 0, 2, 1)
     return bands.reshape(l, height * o, (k + height - 1) * c)
+
+
+def _multiply(tiles: Any, views: Any, products: Any, work: int) -> None:
+    """Each tile with its view, into the first of the *products*; *work* counts multiplications."""
+
+    def multiply(start: int, stop: int) -> None:
+        np.matmul(tiles[start:stop], views[start:stop], out=products[start:stop])
+
+    THREADS.each(multiply, len(tiles), work)
 
 
 def _unbanded(bands: Any, height: int, shape: tuple[int, ...]) -> Any:
@@ -175,11 +170,14 @@ def _spread(x_bar: Any, tiles: Any, bands: Any, height: int, n: int) -> None:
     """Add to *x_bar* (H, C, W, n) what each tile (height * o, columns * n) gives to the band that it was made of."""
     columns, across = tiles.shape[2], x_bar.shape[2] * n
     rows = bands.shape[1] // x_bar.shape[1]
-    scratch = np.empty((bands.shape[1], columns), x_bar.dtype)
-    for position, tile in enumerate(tiles):
-        band = x_bar[position * height : position * height + rows].reshape(bands.shape[1], across)
-        for j, matrix in enumerate(bands):
-            band[:, j * n : j * n + columns] += np.matmul(matrix, tile, out=scratch)
+    step = _at_once(bands.shape[0] * bands.shape[1] * columns * x_bar.itemsize, len(tiles), _LONG)
+    scratch = np.empty((step, *bands.shape[:2], columns), x_bar.dtype)
+    for first in range(0, len(tiles), step):
+        some = tiles[first : first + step]
+        for position, product in enumerate(np.matmul(bands, some[:, None], out=scratch[: len(some)]), start=first):
+            band = x_bar[position * height : position * height + rows].reshape(bands.shape[1], across)
+            for j, shifted in enumerate(product):
+                band[:, j * n : j * n + columns] += shifted
 
 
 def _unfolded(

@@ -18,6 +18,8 @@ _SELU_SCALE = 1.0507009873554805
 
 def _leaky_relu(x: Any, slope: float = 0.01) -> Any:
     slope = require_number("leaky_relu", "slope", slope, -math.inf, above=True)
+    if 0 < slope <= 1:
+        return np.maximum(x, slope * x)
     return positive_part(x) + slope * negative_part(x)
 
 

@@ -75,10 +75,12 @@ def _integer_power_prime(x: Any, p: int = 2) -> Any:
 
 def _power(x: Any, p: int) -> Any:
     """X to the power p >= 0 by squaring, as exact as x is; ``**`` takes 50 times as long where x is negative."""
-    y, square = np.ones_like(x), x
+    if p < 2:  # a new array in any case
+        return x.copy() if p else np.ones_like(x)
+    y, square = None, x
     while p:
         if p % 2:
-            y = y * square
+            y = square if y is None else y * square
         p //= 2
         square = square * square if p else square
     return y

@@ -73,3 +73,14 @@ def test_shapes_that_do_not_broadcast(op: Op) -> None:
     """The message names both shapes."""
     with pytest.raises(ShapeMismatchError, match=rf"^{op.name}: a and b have shapes \(2,\) and \(3,\)"):
         op(np.ones(2), np.ones(3))
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (3,)])
+def test_mul_multiplies_only_for_those_that_need_it(shape: tuple[int, ...]) -> None:
+    """A constant factor has no cotangent, whether or not it was repeated."""
+    a, b = np.full((2, 3), 2.0), np.full(shape, 5.0)
+    _, saved = ops.mul.forward(a, b)
+    y_bar = np.ones((2, 3))
+    for needs in ((True, False), (False, True)):
+        found = ops.mul.vjp(saved, y_bar, needs=needs)
+        assert tuple(one is not None for one in found) == needs

@@ -69,6 +69,32 @@ def test_an_error_in_a_thread_is_raised(two_threads: None) -> None:
         THREADS.each(fails, 4, 1)
 
 
+def test_both_are_called_and_one_may_cut_its_own_work(two_threads: None) -> None:
+    """All is done, though the only other thread is busy already; so it is again the next time."""
+    for _ in range(2):
+        done: list[tuple[int, int]] = []
+
+        def small() -> None:
+            THREADS.each(lambda start, stop: done.append((start, stop)), 4, 1)  # noqa: B023 -- called at once
+
+        THREADS.both(small, lambda: done.append((9, 9)), 1)  # noqa: B023 -- as above
+        assert sorted(done) == [(0, 4), (9, 9)]
+
+
+def test_an_error_in_either_of_both_is_raised(two_threads: None) -> None:
+    """And the threads can be used again."""
+
+    def fails() -> None:
+        raise ZeroDivisionError
+
+    for pair in ((fails, list), (list, fails)):
+        with pytest.raises(ZeroDivisionError):
+            THREADS.both(*pair, 1)
+    parts: list[int] = []
+    THREADS.each(lambda start, _stop: parts.append(start), 4, 1)
+    assert sorted(parts) == [0, 2]
+
+
 @pytest.mark.parametrize("count", [0, -1, 1.5, "2", None])
 def test_threads_are_whole_numbers(count: Any) -> None:
     """The message says what it got."""
