@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -105,8 +106,10 @@ class RunDirectory:
 
     def append(self, row: Epoch, state: State, seconds: float) -> None:
         """Write an epoch: its row, then its checkpoint."""
-        with (self.path / METRICS).open("a", buffering=1, encoding="utf-8") as file:
+        with (self.path / METRICS).open("a", encoding="utf-8") as file:
             file.write(_line(row))
+            file.flush()
+            os.fsync(file.fileno())  # before the checkpoint that says it is there, also when the power fails
         with (self.path / TIMING).open("a", buffering=1, encoding="utf-8") as file:
             file.write(canonical_json({"epoch": row.epoch, "seconds": round(seconds, 6)}) + "\n")
         write_atomic(self.path / CHECKPOINT, state.to_npz())

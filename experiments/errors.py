@@ -103,26 +103,6 @@ class UnverifiedOpError(ExperimentError):
         return type(self), (self.op, self.verdict, self.problem)
 
 
-class InterruptedSweepError(ExperimentError):
-    """A worker process died before its run was finished.
-
-    Attributes:
-        finished: How many runs of the sweep are finished and kept.
-        total: How many runs the sweep has.
-    """
-
-    def __init__(self, finished: int, total: int) -> None:
-        self.finished = finished
-        self.total = total
-        super().__init__(
-            f"a worker process died (killed, or out of memory); {finished} of {total} runs are finished and kept; "
-            "run the command again to go on from the last checkpoints"
-        )
-
-    def __reduce__(self) -> tuple[type[InterruptedSweepError], tuple[int, int]]:
-        return type(self), (self.finished, self.total)
-
-
 def missing(package: str) -> MissingDependencyError:
     """The error for a library that the experiments need and that is not installed."""
     return MissingDependencyError(f"{package} is not installed; the experiments need: pip install 'gradspec[all]'")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import re
 import sys
 import warnings
@@ -61,8 +63,9 @@ def open_executor(workers: int, dask: str | None) -> Iterator[Executor | None]:
             except CancelledError as error:  # what becomes of all futures when the scheduler is gone
                 problem = "the connection is lost; finished runs and checkpoints are kept, the same command goes on"
                 raise SchedulerError(dask, problem) from error
-            finally:
+            except BaseException:
                 executor.shutdown(wait=False)
+                raise
     elif workers > 1:
         processes = Workers(workers)
         try:
@@ -81,19 +84,38 @@ def _connected(address: str) -> Iterator[Client]:
         from distributed import Client
     except ImportError as error:
         raise missing("distributed") from error
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what goes wrong is told here, in one line
     try:
+        asyncio.run(_greet(address))
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
-    except (OSError, ValueError, TypeError, RuntimeError) as error:
+    except (OSError, ValueError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         allowed = "start one, or give its address as it prints it, such as tcp://host:8786"
         raise SchedulerError(address, f"no answer ({reason}); {allowed}") from error
-    with client:
+    try:
         for warning in said:
             if text := _mismatch(str(warning.message)):
                 sys.stderr.write(f"warning: Dask scheduler {address}: {text}\n")
         yield client
+    finally:
+        client.close(timeout=CONNECT_SECONDS)
+
+
+async def _greet(address: str) -> None:
+    """Try the address: a client waits for ever where something listens that is no scheduler.
+
+    Raises:
+        OSError: Nobody answers in time.
+        ValueError: It is no address.
+    """
+    from distributed.comm import connect
+    from distributed.security import Security
+
+    security = Security().get_connection_args("client")
+    comm = await asyncio.wait_for(connect(address, timeout=CONNECT_SECONDS, **security), CONNECT_SECONDS)
+    comm.abort()
 
 
 def _mismatch(text: str) -> str:

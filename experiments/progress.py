@@ -68,15 +68,17 @@ def _bars(title: str, total: float) -> AbstractContextManager[Tell] | None:
         with rich.Progress(*columns, speed_estimate_period=_SPEED_SECONDS) as shown:
             whole = shown.add_task(title, total=_whole(total))
             parts: dict[str, rich.TaskID] = {}
+            over: set[str] = set()  # a finished part may be named once more, with its text
 
             def tell(units: float, text: str = "", *, part: str = "", of: float = 0) -> None:
                 shown.advance(whole, _whole(units))
-                if part:
+                if part and part not in over:
                     if part not in parts:
                         parts[part] = shown.add_task(f"  {part}", total=_whole(of))
                     shown.advance(parts[part], _whole(units))
                     if shown.tasks[shown.task_ids.index(parts[part])].finished:
                         shown.remove_task(parts.pop(part))
+                        over.add(part)
                 if text:
                     shown.console.print(text, markup=False, highlight=False)
 

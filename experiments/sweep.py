@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +23,6 @@ from experiments.execute import Done
 from experiments.executors import is_killed_worker
 from experiments.progress import Tell, silent
 from experiments.workers import WorkerDiedError
-from experiments.workers import process_pool as process_pool
 from gradspec.errors import GradspecError
 
 Runs = Mapping[str, Sequence[Config]]
@@ -235,7 +234,7 @@ class _Pool:
                 job.end(f"{error}, {job.deaths} times during this run", self._tell)
             else:
                 self._submit(job)
-        except (GradspecError, OSError):
+        except (GradspecError, OSError, CancelledError):  # cancelled: by a Dask client that lost its scheduler
             raise
         except Exception as error:
             if not is_killed_worker(error):

@@ -12,6 +12,7 @@ import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any, ParamSpec, TypeVar
 
@@ -54,6 +55,8 @@ class Workers(Executor):
     """
 
     def __init__(self, count: int) -> None:
+        # Started by one of the threads, it would let that thread hear Ctrl-C again, and its processes with it.
+        resource_tracker.ensure_running()
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="worker", initializer=_leave_interrupts)
         self._mine = threading.local()  # the worker of each thread
         self._all: set[_Worker] = set()
@@ -144,6 +147,7 @@ def _leave_interrupts() -> None:
 
 def _serve(pipe: Connection) -> None:
     """Do what comes through *pipe* until it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where a blocked signal is not inherited
     threading.Thread(target=_end_with_parent, daemon=True).start()
     while True:
         answer: tuple[Exception | None, Any]

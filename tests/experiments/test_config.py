@@ -19,6 +19,7 @@ from experiments.errors import (
     UnknownExperimentError,
     UnverifiedOpError,
 )
+from experiments.executors import SchedulerError
 from tests.experiments.small import VARIANTS, config
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
@@ -165,6 +166,7 @@ def test_unknown_experiment() -> None:
         UnknownExperimentError("x", ("a", "b")),
         CorruptRunError("path", "is bad"),  # type: ignore[arg-type]
         UnverifiedOpError("exp", "FAIL", "the vjp is wrong"),
+        SchedulerError("tcp://host:8786", "no answer"),
     ],
     ids=lambda error: type(error).__name__,
 )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,11 +16,12 @@ from pathlib import Path
 import pytest
 
 from experiments.data import Place
+from experiments.directory import RunDirectory
 from experiments.execute import execute
 from experiments.executors import SchedulerError, open_executor
 from experiments.sweep import Outcome, sweep
 from gradspec.errors import MissingDependencyError
-from tests.experiments import poison
+from tests.experiments import long_sweep, poison
 from tests.experiments.small import ROOT, bits, config
 
 pytest.importorskip("distributed", reason="distributed is not installed")
@@ -99,11 +100,11 @@ def test_killed_mid_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     """One of two workers is killed in the middle of a run: all runs are finished, with the bits of runs done here."""
     monkeypatch.setattr(poison.ATTEMPT, poison.attempt)
     poison.plant(tmp_path / "runs", 1, "die")
+    for one in RUNS["few"]:
+        execute(one, tmp_path / "here")
     with cluster(tmp_path / "cluster") as (address, processes):
         outcome = swept(tmp_path / "runs", address)
         ended = [one.poll() for one in processes]
-    for one in RUNS["few"]:
-        execute(one, tmp_path / "here")
 
     assert [0, 1, 2, 3] == [one.record.config.seed for one in outcome.runs["few"]]
     assert outcome.failed == ()
@@ -157,6 +158,22 @@ def test_a_lost_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
             sweep({"long": [config(epochs=2_000)]}, tmp_path, executor=executor, place=Place(), tell=tell)
 
 
+def test_stopped_by_a_person(tmp_path: Path) -> None:
+    """Ctrl-C is one line and code 130; the worker, which nobody kills, ends its run after the epoch in flight."""
+    with cluster(tmp_path / "cluster", workers=1) as (address, processes):
+        command = long_sweep.started(tmp_path, address)
+        command.send_signal(signal.SIGINT)
+        _, said = command.communicate(timeout=PATIENCE)
+        directory = RunDirectory(tmp_path, long_sweep.RUNS[0])
+        with directory.locked():  # free when the worker has ended its run
+            _, rows = directory.resume()
+        assert processes[1].poll() is None, "the worker lives"
+
+    assert command.returncode == 130, said
+    assert said.count("\n") == 1, said
+    assert 1 <= len(rows) < long_sweep.RUNS[0].epochs
+
+
 def test_no_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
     """An address at which nobody answers, or that is none, is named in one line."""
     monkeypatch.setattr("experiments.executors.CONNECT_SECONDS", 1)
@@ -175,19 +192,22 @@ def test_other_versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     """Another version of a package in the cluster is a line of warning, not a stop."""
     from distributed import versions
 
-    packages = [(name, lambda module: "0.0") if name == "msgpack" else (name, how) for name, how in versions.required_packages]
+    found = versions.get_versions()
+    other = {**found, "packages": {**found["packages"], "tornado": "0.0"}}
     with cluster(tmp_path / "cluster", workers=0) as (address, _):
-        monkeypatch.setattr(versions, "required_packages", packages)
+        monkeypatch.setattr(versions, "get_versions", lambda: other)
         with open_executor(2, address) as executor:
             assert executor is not None
-    line = f"warning: Dask scheduler {address}: other versions there than here of msgpack; last bits of the results may differ\n"
+    problem = "other versions there than here of tornado; last bits of the results may differ"
 
-    assert line == capsys.readouterr().err
+    assert f"warning: Dask scheduler {address}: {problem}\n" == capsys.readouterr().err
 
 
 def test_distributed_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the library the message says what to install."""
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(MissingDependencyError, match=r"distributed is not installed; .* pip install"):
-        with open_executor(2, "tcp://127.0.0.1:1"):
-            pass
+    with (
+        pytest.raises(MissingDependencyError, match=r"distributed is not installed; .* pip install"),
+        open_executor(2, "tcp://127.0.0.1:1"),
+    ):
+        pass

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
-import signal
-import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,20 +11,10 @@ from typing import Any
 import pytest
 
 from experiments.config import Config
-from experiments.directory import Progress, RunDirectory
 from experiments.environment import environment
-from experiments.execute import Done, execute
-from experiments.files import write_atomic
-from experiments.sweep import finished, sweep
-from tests.experiments.small import ROOT, bits, command, config, times
-
-ONE_RUN = """
-import json, sys
-from pathlib import Path
-from experiments.config import Config
 from experiments.execute import execute
-execute(Config.from_dict(json.loads(sys.argv[1])), Path(sys.argv[2]), on_epoch=lambda: print("epoch", flush=True))
-"""
+from experiments.files import write_atomic
+from tests.experiments.small import ROOT, bits, command, config, times
 
 
 class StoppedError(Exception):
@@ -46,12 +32,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def never(*_: Any, **__: Any) -> None:
     """Stand in for what must not be called."""
     raise AssertionError("computed again")
-
-
-def start(config: Config, root: Path) -> subprocess.Popen[str]:
-    """One run in a process of its own, which prints a line per epoch."""
-    arguments = [sys.executable, "-c", ONE_RUN, json.dumps(config.to_dict()), str(root)]
-    return subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def test_files_of_a_run(whole: Path) -> None:
@@ -151,102 +131,6 @@ def test_a_torn_row_is_written_again(whole: Path, tmp_path: Path) -> None:
     assert bits(whole) == bits(tmp_path / whole.name)
 
 
-def test_killed(tmp_path: Path) -> None:
-    """SIGKILL in the middle of training: the epochs before it are kept, and the run ends with the same bits."""
-    long = config(epochs=40, train_points=3_000)
-    process = start(long, tmp_path)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "epoch\n"
-    process.kill()
-    process.communicate()
-    assert -signal.SIGKILL == process.returncode
-    told: list[int] = []
-    done = execute(long, tmp_path, on_epoch=lambda: told.append(1))
-    again = tmp_path / "again"
-    execute(long, again)
-
-    assert 1 <= len(told) < long.epochs
-    assert done.note == ""
-    assert bits(again / long.run_id) == bits(tmp_path / long.run_id)
-
-
-def test_two_processes_on_one_run(tmp_path: Path, whole: Path) -> None:
-    """Two processes that start the same run wait for each other: one computes it, both succeed."""
-    processes = [start(config(), tmp_path) for _ in range(2)]
-    said = [process.communicate(timeout=60) for process in processes]
-
-    assert [0, 0] == [process.returncode for process in processes], said
-    assert ["", "epoch\n" * config().epochs] == sorted(out for out, _ in said)
-    assert bits(whole) == bits(tmp_path / whole.name)
-
-
-def test_the_lock_waits(tmp_path: Path) -> None:
-    """While another process holds a run, this one does not begin it."""
-    pytest.importorskip("fcntl", reason="this system has no flock")
-    directory = RunDirectory(tmp_path, config())
-    with directory.locked():
-        process = start(config(), tmp_path)
-        while process.poll() is None and not list((tmp_path / ".locks").iterdir()):
-            time.sleep(0.05)
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(timeout=2)
-        assert directory.progress() is Progress.MISSING
-    process.communicate(timeout=60)
-
-    assert process.returncode == 0
-    assert directory.progress() is Progress.FINISHED
-
-
-def test_sweep_computes_what_is_missing(tmp_path: Path, whole: Path) -> None:
-    """Of three runs one is finished: the other two are computed, in processes or here, in the order asked for."""
-    runs = {"few": [config(seed=1), config()], "other": [config(seed=2)]}
-    results: list[dict[str, list[Done]]] = []
-    for workers in (1, 2):
-        root = tmp_path / str(workers)
-        shutil.copytree(whole, root / whole.name)
-        told: list[float] = []
-        results.append(sweep(runs, root, workers=workers, tell=lambda units, text="", told=told: told.append(units)))
-
-        assert 3 == finished([one for group in runs.values() for one in group], root)
-        assert 9 == sum(told)
-    for done in results:
-        assert {"few": [1, 0], "other": [2]} == {
-            name: [one.record.config.seed for one in group] for name, group in done.items()
-        }
-        assert [True, False, True] == [one.computed for group in done.values() for one in group]
-    assert bits(tmp_path / "1" / config(seed=2).run_id) == bits(tmp_path / "2" / config(seed=2).run_id)
-
-
-def test_a_killed_worker_is_one_line(tmp_path: Path) -> None:
-    """When a worker process dies the others' runs are kept, and the message says how many there are."""
-    patch = "import experiments.execute as e, os, signal; old = e.train\n"
-    script = (
-        f"{patch}import sys; from experiments import run, sweep\n"
-        "def execute(config, root, *, data_folder=None):\n"
-        "    if config.seed == 1: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    return e.execute(config, root, data_folder=data_folder)\n"
-        "sweep.execute = execute\n"
-        "if __name__ == '__main__':\n"
-        "    sys.exit(run.main(sys.argv[1:]))\n"
-    )
-    path = tmp_path / "script.py"
-    path.write_text(script)
-    arguments = ["activations", "--quick", "--seeds", "0", "1", "--workers", "2", "--out", str(tmp_path / "runs")]
-    process = subprocess.run(
-        [sys.executable, str(path), *arguments, "--epochs", "1", "--train-points", "500"],
-        cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT), "PATH": ""},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-    assert process.returncode == 2, process.stderr
-    assert process.stderr.startswith("error: a worker process died")
-    assert process.stderr.count("\n") == 1
-
-
 def test_environment_names_versions_not_places() -> None:
     """Versions, threads and the commit; nothing about who or where."""
     env = environment()
@@ -258,7 +142,7 @@ def test_environment_names_versions_not_places() -> None:
 
 def test_command_reads_finished_runs(tmp_path: Path) -> None:
     """The same command twice: the second one says the same and writes nothing."""
-    arguments = ["activations", "--quick", "--seeds", "0", "--workers", "1", "--out", tmp_path]
+    arguments = ["activations", "--quick", "--seeds", "0", "--workers", "1", "--out", str(tmp_path)]
     arguments += ["--epochs", "2", "--train-points", "300"]
     first = command("experiments.run", *arguments)
     before = times(tmp_path)

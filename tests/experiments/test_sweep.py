@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from experiments.executors import open_executor
 from experiments.progress import QUIET_SECONDS, lines
 from experiments.sweep import Outcome, finished, sweep
 from experiments.workers import WorkerDiedError, Workers
-from tests.experiments import poison
+from tests.experiments import long_sweep, poison
 from tests.experiments.small import ROOT, bits, config
 
 SEEDS = (0, 1, 2)
@@ -200,51 +200,11 @@ def test_a_sweep_that_is_over(tmp_path: Path, whole: Path) -> None:
     assert same(whole, tmp_path, [config()])
 
 
-LONG = [config(seed=seed, epochs=2_000) for seed in (0, 1)]
-SWEEP = """
-import json, sys
-from pathlib import Path
-from experiments import cli
-from experiments.config import Config
-from experiments.data import Place
-from experiments.executors import open_executor
-from experiments.sweep import sweep
-
-def work():
-    runs = {"long": [Config.from_dict(one) for one in json.loads(sys.argv[1])]}
-    tell = lambda units, text="", *, part="", of=0: part and units and print("epoch", flush=True)
-    with open_executor(int(sys.argv[3]), None) as executor:
-        sweep(runs, Path(sys.argv[2]), executor=executor, place=Place(), tell=tell)
-    return 0
-
-if __name__ == "__main__":
-    sys.exit(cli.guarded(work))
-"""
-
-
-def started(root: Path, workers: int) -> subprocess.Popen[str]:
-    """A sweep of long runs in a process group of its own, after its first epoch."""
-    script = root / "script.py"
-    script.write_text(SWEEP)
-    process = subprocess.Popen(
-        [sys.executable, str(script), json.dumps([one.to_dict() for one in LONG]), str(root), str(workers)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "epoch\n"
-    return process
-
-
 @WORKERS
 @pytest.mark.parametrize("to", ["command", "group"])
 def test_stopped_by_a_person(tmp_path: Path, workers: int, to: str) -> None:
     """Ctrl-C, to the command alone or as a terminal sends it: one line, code 130, no process left, runs go on."""
-    process = started(tmp_path, workers)
+    process = long_sweep.started(tmp_path, workers)
     if to == "command":
         process.send_signal(signal.SIGINT)
     else:
@@ -254,33 +214,43 @@ def test_stopped_by_a_person(tmp_path: Path, workers: int, to: str) -> None:
     assert process.returncode == 130, said
     assert said.count("\n") == 1, said
     assert "the same command goes on from there" in said
-    short = LONG[0]
-    rows = (tmp_path / short.run_id / "metrics.jsonl").read_text().splitlines()
-    directory = RunDirectory(tmp_path, short)
-    with directory.locked():
-        state, kept = directory.resume()
-    assert state is not None
-    assert len(rows) - 1 <= len(kept) < short.epochs
+    assert_kept(tmp_path)
+
+
+def assert_kept(root: Path) -> None:
+    """No long run is finished or corrupt; those that were started go on without more than the epoch in flight."""
+    started = 0
+    for one in long_sweep.RUNS:
+        directory = RunDirectory(root, one)
+        with directory.locked():
+            if directory.progress() is Progress.MISSING:
+                continue
+            assert directory.progress() is Progress.STARTED
+            metrics = root / one.run_id / "metrics.jsonl"
+            rows = metrics.read_bytes().count(b"\n") if metrics.exists() else 0
+            assert rows - 1 <= len(directory.resume()[1])
+            started += 1
+    assert started
 
 
 def test_workers_end_with_the_command(tmp_path: Path) -> None:
     """SIGKILL of the command leaves no process that goes on with its runs."""
-    process = started(tmp_path, 2)
+    process = long_sweep.started(tmp_path, 2)
     process.kill()
     process.communicate(timeout=120)
 
     assert -signal.SIGKILL == process.returncode
-    assert Progress.STARTED is RunDirectory(tmp_path, LONG[0]).progress()
+    assert_kept(tmp_path)
 
 
 def test_workers() -> None:
     """Results, exceptions, what cannot be sent, and deaths: each call gets its own."""
     workers = Workers(2)
-    calls = [
+    calls: list[Future[Any]] = [
         workers.submit(pow, 2, 10),
         workers.submit(os._exit, 3),
         workers.submit(int, "x"),
-        workers.submit(memoryview, b"cannot be sent"),
+        workers.submit(threading.Lock),
         workers.submit(pow, 2, 11),
     ]
     with pytest.raises(WorkerDiedError, match="a worker process ended with exit code 3"):
@@ -294,10 +264,36 @@ def test_workers() -> None:
     workers.shutdown()
 
 
+DEAF = """
+import signal
+from experiments.workers import Workers
+
+if __name__ == "__main__":
+    workers = Workers(2)
+    calls = [workers.submit(signal.pthread_sigmask, signal.SIG_BLOCK, []) for _ in range(4)]
+    print(all(signal.SIGINT in call.result() for call in calls))
+    print(workers.submit(signal.raise_signal, signal.SIGINT).result())
+    workers.shutdown()
+"""
+
+
+def test_workers_leave_interrupts_to_the_command() -> None:
+    """Ctrl-C in a terminal goes to all processes: the workers do not hear it, from their start on."""
+    done = subprocess.run(
+        [sys.executable, "-c", DEAF], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
+    )
+
+    assert ("True\nNone\n", "") == (done.stdout, done.stderr)
+
+
 def test_killed_workers() -> None:
     """Killing ends what runs and drops what waits, also where no process has begun."""
     workers = Workers(1)
-    calls = [workers.submit(pow, 1, 1), workers.submit(time.sleep, 600), workers.submit(time.sleep, 600)]
+    calls: list[Future[Any]] = [
+        workers.submit(pow, 1, 1),
+        workers.submit(time.sleep, 600),
+        workers.submit(time.sleep, 600),
+    ]
     while not calls[1].running():
         time.sleep(0.01)
     workers.kill()
@@ -334,7 +330,8 @@ from experiments.progress import progress
 with progress("grid", 10) as tell:
     tell(2)
     tell(1, part="lr [0.1], seed 0", of=2)
-    tell(1, "lr [0.1], seed 0: finished", part="lr [0.1], seed 0", of=2)
+    tell(1, part="lr [0.1], seed 0", of=2)
+    tell(0, "lr [0.1], seed 0: finished", part="lr [0.1], seed 0", of=2)
     tell(1, part="lr 0.2, seed 0", of=3)
 """
 
