@@ -13,7 +13,7 @@ from experiments import cost, speed
 from experiments.claims import Outcome
 from experiments.errors import missing
 from experiments.mathml import UnknownLatexError, mathml
-from experiments.section import MEASURES, Section, ruler
+from experiments.section import Part, Section, ruler
 from experiments.speed import Speed
 from experiments.trust import Trust
 from experiments.verification import ERROR, CheckRow, OpRow, titles
@@ -32,6 +32,7 @@ WORDS = {
     ERROR: "could not be verified",
 }
 _SMALL = 1e-3
+_MINUTE, _HOUR = 60, 3600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +41,9 @@ class Page:
 
     Attributes:
         ops: One row per op.
-        sections: One per experiment.
+        sections: One per experiment that has runs.
         environments: Where the runs and the verification were computed: name of a fact -> one text per place.
-        quick: Whether this is a quick run.
+        quick: Whether this is a quick report: few examples, and a small budget for what was computed for it.
         examples: How many examples were drawn per op.
         command: What makes this report again.
         trust: What is known of the verification itself.
@@ -89,9 +90,19 @@ class Page:
 
     @property
     def outcomes(self) -> list[tuple[Outcome, int]]:
-        """How many claims are confirmed, refuted, undecided."""
-        counts = Counter(judgement.outcome for section in self.sections for judgement in section.judgements)
+        """How many claims are confirmed, refuted, undecided, by the first study of each experiment."""
+        counts = Counter(judgement.outcome for section in self.sections for judgement in section.parts[0].judgements)
         return [(outcome, counts[outcome]) for outcome in Outcome]
+
+    @property
+    def parts(self) -> list[Part]:
+        """All studies of all experiments."""
+        return [part for section in self.sections for part in section.parts]
+
+    @property
+    def small(self) -> list[Part]:
+        """The studies whose budget is too small to judge a claim by."""
+        return [part for part in self.parts if part.study.is_small]
 
     @property
     def check_names(self) -> list[str]:
@@ -144,6 +155,8 @@ def render(page: Page) -> str:
         "size": cost.size,
         "times": cost.times,
         "duration": speed.duration,
+        "long": long_duration,
+        "ratio": lambda value: f"{value:.2f}×",
         "spread": speed.spread,
         "sentence": lambda text: text[:1].upper() + text[1:],
         "picture": Markup,  # what figures.py made
@@ -154,7 +167,6 @@ def render(page: Page) -> str:
         style=style,
         marks=MARKS,
         words=WORDS,
-        measures=MEASURES,
         titles=titles(),
         ruler=ruler,
         cost_panels=cost.panels(page.trust.cost) if page.trust.cost else [],
@@ -184,6 +196,17 @@ def number(value: float) -> str:
 def signed(value: float) -> str:
     """A difference, with its sign."""
     return ("+" if value > 0 else "") + number(value)
+
+
+def long_duration(seconds: float) -> str:
+    """Hours and minutes, minutes and seconds, or seconds."""
+    whole = round(seconds)
+    if whole >= _HOUR:
+        hours, minutes = divmod(round(whole / _MINUTE), _MINUTE)
+        return f"{hours}\N{NO-BREAK SPACE}h {minutes}\N{NO-BREAK SPACE}min"
+    if whole >= _MINUTE:
+        return f"{whole // _MINUTE}\N{NO-BREAK SPACE}min {whole % _MINUTE}\N{NO-BREAK SPACE}s"
+    return f"{seconds:.1f}\N{NO-BREAK SPACE}s"
 
 
 def percent(share: float) -> str:

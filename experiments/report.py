@@ -1,59 +1,69 @@
-"""``python -m experiments.report``: verify every op, run what is missing, write one page that shows all of it.
+"""``python -m experiments.report``: verify every op, gather the runs there are, write one page that shows all of it.
 
-Nothing computed is lost when a later step fails: runs are kept in their directories, and the files of an older report
-are replaced only when the new ones are complete.
+Runs come from the records of the repository and from a folder of runs; only an experiment that has none in either is
+computed. Nothing computed is lost when a later step fails: runs are kept in their directories, and the files of an
+older report are replaced only when the new ones are complete.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import os
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from experiments import cli
 from experiments.catalogue import EXPERIMENTS
 from experiments.config import Config
-from experiments.data import data_folder
+from experiments.data import Place
 from experiments.environment import environment, facts, one_thread
-from experiments.execute import Done
-from experiments.experiment import default_seeds
+from experiments.errors import CorruptRunError
+from experiments.experiment import Experiment
 from experiments.files import readable_json, writable_folder, write_atomic
+from experiments.gallery import Gallery, read_gallery
 from experiments.page import Page, render
+from experiments.plan import plan
 from experiments.progress import progress
+from experiments.publish import RECORDS, gallery_of
+from experiments.recorded import Collected, Recorded, Study, collect, shared, studies
+from experiments.report_json import as_json
 from experiments.section import Section, make_section
 from experiments.speed import speed
+from experiments.sweep import state_of
 from experiments.trust import trust
-from experiments.verification import FULL_EXAMPLES, QUICK_EXAMPLES, OpRow, op_names, verify_all
+from experiments.verification import FULL_EXAMPLES, QUICK_EXAMPLES, op_names, verify_all
 
 PROG = "python -m experiments.report"
-REPORT_FORMAT = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Verify every op, run the study's experiments, and write index.html, report.json, badge.svg and badge.json.
+    """Verify every op, show the study's experiments, and write index.html, report.json, badge.svg and badge.json.
 
-    Runs that are finished are read, not run again. With --quick it takes a minute or two on two processors. Exit
-    codes: 0 the report is written, whatever it says; 2 a mistake in the command, or a corrupt run directory was found
-    (it is moved aside, nothing in it is lost, its run is computed again and the report is written).
+    The runs are those of the records and of the folder of runs, on whatever data; an experiment that has none is run on
+    generated data. With --quick it takes a minute or two on two processors. Exit codes: 0 the report is written,
+    whatever it says; 2 a mistake in the command, a run that failed, or a damaged run directory (nothing in it is lost,
+    and the report is written without it).
     """
 
     quick: cli.Flag = False
-    """Fewer seeds, epochs, points and examples: it shows that everything works; claims stay undecided."""
+    """Fewer examples; and what has to be run has fewer seeds, epochs and points: its claims stay undecided."""
+    train: cli.Flag = False
+    """Run every experiment on generated data, also those that have runs."""
     out: cli.OutFolder = Path("report")
     """The folder of the report."""
     runs: cli.OutFolder = Path("runs")
     """The folder of run directories."""
+    records: cli.OutFolder = RECORDS
+    """A folder of run directories that is only read."""
+    root: cli.Folder = None
+    """Where data are (default: the variable GRADSPEC_DATA), to show what a CNN gets wrong."""
     seeds: cli.Seeds = None
-    """The seeds of the experiments; by default 0 to 9, with --quick 0 to 2."""
+    """The seeds of what has to be run; by default the experiment's own."""
     workers: cli.Count = None
     """Processes; by default one per processor."""
-    data: cli.Folder = None
-    """The folder of local data sets (default: the variable GRADSPEC_DATA); synth needs none."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,66 +72,145 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(options: Options) -> int:
-    seeds = cli.checked_seeds(options.seeds if options.seeds is not None else default_seeds(quick=options.quick))
+    if options.seeds is not None:
+        cli.checked_seeds(options.seeds)
     workers = cli.checked_workers(options.workers)
-    folder = data_folder(cli.named_data_folder(options.data))
-    planned = runs_of(seeds, quick=options.quick)
+    place = Place(root=options.root)
+    has_data = place.data_root() is not None
+    plans = {experiment.name: _default_plan(experiment, options, place) for experiment in EXPERIMENTS}
     out, root = writable_folder(options.out), writable_folder(options.runs)
-    done = cli.sweep_and_tell("experiments", planned, root, workers=workers, data_folder=folder)
+    code = cli.OK
+    found = collect([options.records, root])
+    computed = {
+        f"{experiment.name} {label}": configs
+        for experiment in EXPERIMENTS
+        if must_run(experiment, found, plans[experiment.name], root, quick=options.quick, train=options.train)
+        for label, configs in plans[experiment.name].items()
+    }
+    if computed:
+        code = cli.warn(cli.sweep_and_tell("experiments", computed, root, workers=workers, place=place))
+        found = collect([options.records, root])
+    code = max(code, _warn(found))
+    known = {experiment.name: studies(experiment, found.runs.values()) for experiment in EXPERIMENTS}
+    for study in (study for group in known.values() for study in group):
+        if (has_data or study.is_generated) and study.best_run.path.parent == root:
+            code = max(code, _say(gallery_of(study, place)))
     examples = QUICK_EXAMPLES if options.quick else FULL_EXAMPLES
     names = op_names()
     with progress("verification", len(names)) as tell:
         ops = verify_all(names, examples=examples, workers=workers, tell=tell)
-    arguments = arguments_of(seeds, quick=options.quick)
     page = Page(
         ops=ops,
-        sections=sections(done, arguments),
-        environments=places(done),
+        sections=sections(known, out),
+        environments=places(run for group in known.values() for study in group for run in runs_of(study)),
         quick=options.quick,
         examples=examples,
-        command=" ".join([PROG, *arguments]),
+        command=" ".join([PROG, *arguments_of(options)]),
         trust=trust(),
         speed=speed(),
     )
     write(page, out)
     print(f"{page.passed} of {len(ops)} ops pass; {told_outcomes(page)}; the report: {out / 'index.html'}")
-    return cli.warn(one.note for group in done.values() for one in group if one.note)
+    return code
 
 
-def runs_of(seeds: Sequence[int], *, quick: bool) -> dict[str, tuple[Config, ...]]:
-    """The runs of all experiments, by "experiment variant"."""
-    return {
-        f"{experiment.name} {label}": configs
-        for experiment in EXPERIMENTS
-        for label, configs in experiment.configs(seeds, quick=quick).items()
-    }
+def _default_plan(experiment: Experiment, options: Options, place: Place) -> dict[str, tuple[Config, ...]]:
+    seeds = options.seeds if options.seeds is not None else experiment.default_seeds(quick=options.quick)
+    return plan(experiment, seeds, place, quick=options.quick)
 
 
-def arguments_of(seeds: Sequence[int], *, quick: bool) -> list[str]:
-    """The options that give these runs again."""
-    named = [] if tuple(seeds) == default_seeds(quick=quick) else ["--seeds", *map(str, seeds)]
-    return [*named, *(["--quick"] if quick else [])]
+def must_run(
+    experiment: Experiment,
+    found: Collected,
+    planned: Mapping[str, Sequence[Config]],
+    root: Path,
+    *,
+    quick: bool,
+    train: bool,
+) -> bool:
+    """Whether the default runs are to be computed: there are no others, or they were begun and not finished.
+
+    Args:
+        experiment: The experiment.
+        found: What there is.
+        planned: Its default runs.
+        root: Where they would be computed.
+        quick: Whether runs with a small budget count.
+        train: Whether they are to be computed in any case.
+    """
+    counted = [study for study in studies(experiment, found.runs.values()) if quick or not study.is_small]
+    if train or not counted:
+        return True
+    configs = [config for group in planned.values() for config in group]
+    own = shared(experiment, configs[0])
+    if any(shared(experiment, study.config) != own for study in counted):
+        return False
+    begun = any(state_of(config, root) != "missing" for config in configs)
+    return begun and any(config.run_id not in found.runs for config in configs)
 
 
-def sections(done: Mapping[str, Sequence[Done]], arguments: Sequence[str]) -> list[Section]:
-    """One section per experiment."""
+def _warn(found: Collected) -> int:
+    if found.older:
+        print(f"{found.older} runs of another version are left out")
+    return _say([f"left out: {problem}" for problem in found.problems])
+
+
+def _say(problems: Iterable[str]) -> int:
+    """Each problem in one line on stderr; the exit code that follows."""
+    code = cli.OK
+    for problem in problems:
+        sys.stderr.write(f"{' '.join(problem.split())}\n")
+        code = cli.MISTAKE
+    return code
+
+
+def arguments_of(options: Options) -> list[str]:
+    """The options that give this report again, without those that name a place."""
+    named = [] if options.seeds is None else ["--seeds", *map(str, options.seeds)]
+    return [*named, *(["--quick"] if options.quick else []), *(["--train"] if options.train else [])]
+
+
+def sections(known: Mapping[str, Sequence[Study]], out: Path) -> list[Section]:
+    """One section per experiment that has a study; links are as seen from the folder *out*."""
     return [
-        make_section(
-            experiment,
-            {label: [one.record for one in done[f"{experiment.name} {label}"]] for label in experiment.variants},
-            " ".join(["python -m experiments.run", experiment.name, *arguments]),
-        )
+        make_section(experiment, known[experiment.name], link=lambda run: link(run.path, out), gallery=gallery)
         for experiment in EXPERIMENTS
+        if known[experiment.name]
     ]
 
 
-def places(done: Mapping[str, Sequence[Done]]) -> dict[str, tuple[str, ...]]:
+def link(path: Path, out: Path) -> str:
+    """The way from the folder *out* to *path*; "" where they share nothing but the root, which says too much."""
+    try:
+        common = Path(os.path.commonpath([path.resolve(), out.resolve()]))
+    except ValueError:  # two drives
+        return ""
+    if common == Path(common.anchor):
+        return ""
+    return Path(os.path.relpath(path.resolve(), out.resolve())).as_posix() + "/"
+
+
+def gallery(study: Study) -> Gallery | None:
+    """What there is to see of the best run; None also where its file is damaged."""
+    try:
+        return read_gallery(study.best_run.path)
+    except CorruptRunError:
+        return None
+
+
+def runs_of(study: Study) -> list[Recorded]:
+    """All runs of *study*, also torch's."""
+    theirs = [run for twin in study.twins.values() for group in twin.values() for run in group]
+    return [*study.all_runs, *theirs]
+
+
+def places(runs: Iterable[Recorded]) -> dict[str, tuple[str, ...]]:
     """Where the verification and the runs were computed: fact -> one text per distinct place."""
     with one_thread():
         here = facts(environment())
-    runs = Counter(tuple(facts(one.record.environment).items()) for group in done.values() for one in group)
+    counts = Counter(tuple(facts(run.record.environment).items()) for run in runs)
     columns = [("verification", here)] + [
-        (f"{count} {'run' if count == 1 else 'runs'}", dict(place)) for place, count in sorted(runs.items())
+        (f"{count} {'run' if count == 1 else 'runs'}", dict(place)) for place, count in sorted(counts.items())
     ]
     names = dict.fromkeys(name for _, place in columns for name in place)
     return {"what": tuple(title for title, _ in columns)} | {
@@ -143,66 +232,6 @@ def write(page: Page, out: Path) -> None:
     write_atomic(out / "badge.json", readable_json(badge_json(page.passed, len(page.ops))))
     write_atomic(out / "badge.svg", badge_svg(page.passed, len(page.ops)))
     write_atomic(out / "index.html", html)
-
-
-def as_json(page: Page) -> dict[str, Any]:
-    """Everything on the page as strict JSON; a number that JSON cannot say becomes null."""
-    value = {
-        "format": REPORT_FORMAT,
-        "quick": page.quick,
-        "verdict": page.verdict,
-        "passed": page.passed,
-        "total": len(page.ops),
-        "command": page.command,
-        "verification": {"examples": page.examples, "ops": [_op_json(op) for op in page.ops]},
-        "experiments": [_section_json(section) for section in page.sections],
-        "trust": dataclasses.asdict(page.trust),
-        "speed": dataclasses.asdict(page.speed) if page.speed else None,
-        "environment": {name: list(values) for name, values in page.environments.items()},
-    }
-    strict = _strict(value)
-    if not isinstance(strict, dict):
-        raise TypeError("a report is a JSON object")
-    return strict
-
-
-def _op_json(op: OpRow) -> dict[str, Any]:
-    return dict(op.report) if op.report is not None else {"op": op.name, "verdict": op.verdict, "error": op.error}
-
-
-def _section_json(section: Section) -> dict[str, Any]:
-    return {
-        "name": section.experiment.name,
-        "row": section.experiment.row,
-        "figure": section.experiment.figure,
-        "settings": dict(section.settings),
-        "command": section.command,
-        "variants": [asdict(variant) for variant in section.variants],
-        "claims": [
-            {
-                "text": judgement.claim.text,
-                "measured": judgement.claim.measured,
-                "variant": judgement.claim.variant,
-                "against": judgement.claim.against,
-                "expect": judgement.claim.expect.value,
-                "margin": judgement.claim.margin,
-                "outcome": judgement.outcome.value,
-                "difference": asdict(judgement.difference) if judgement.difference else None,
-                "reason": judgement.reason,
-            }
-            for judgement in section.judgements
-        ],
-    }
-
-
-def _strict(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if abs(value) < float("inf") else None
-    if isinstance(value, Mapping):
-        return {str(key): _strict(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_strict(item) for item in value]
-    return value
 
 
 if __name__ == "__main__":

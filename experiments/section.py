@@ -1,38 +1,47 @@
-"""One experiment's part of the report: its charts, its numbers, its claims and how to get them again."""
+"""One experiment's part of the report: every study of it, with its figures, numbers, claims and runs."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
-from experiments.claims import Expect, Judgement, judge
-from experiments.config import Config
+from experiments.again import command
+from experiments.claims import Expect, Judgement, Outcome, judge
+from experiments.drawn import Figure, Panel, figures
 from experiments.experiment import Experiment
-from experiments.figures import Line, chart
-from experiments.records import Epoch, RunRecord
+from experiments.gallery import Gallery
+from experiments.grid import HeatMap, heat_maps
+from experiments.measures import best_accuracy, test_accuracy_at_best
+from experiments.recorded import Recorded, Study, shared
 from experiments.statistics import Summary, summarize
+from experiments.twin import Twin, twins
 
-MEASURES: Mapping[str, str] = {
-    "loss_epoch_mean": "training loss, epoch mean",
-    "loss_running_mean": "training loss, running mean",
-    "validation_accuracy": "validation accuracy",
-}
-"""What is drawn and tabulated, in words."""
+__all__ = ["Panel", "Part", "Ruler", "Section", "make_part", "make_section", "ruler"]
+
+MODEL_FIELDS = ("hidden", "layers", "activation", "residual")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Panel:
-    """One chart.
+class Reported:
+    """The best that the study reports for an experiment on CIFAR-10, of one run.
 
     Attributes:
-        title: What is on the vertical axis.
-        svg: The picture.
+        variant: Its settings.
+        epoch: Its epoch.
+        accuracy: Its test accuracy, by which it was chosen.
     """
 
-    title: str
-    svg: str
+    variant: str
+    epoch: int
+    accuracy: float
+
+
+REPORTED: Mapping[str, Reported] = {
+    "cnn_grid": Reported(variant="lr 0.001, momentum 0.95", epoch=8, accuracy=0.6391),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,117 +52,187 @@ class Variant:
         label: Its name.
         seeds: The seeds that were run.
         diverged: How many of them diverged.
-        curves: Measure -> one summary over seeds per epoch.
-        test_accuracy: Over seeds; the test set was read once per run.
+        validation: The best validation accuracy of any epoch, over seeds.
+        test: The test accuracy at that epoch.
     """
 
     label: str
     seeds: tuple[int, ...]
     diverged: int
-    curves: Mapping[str, tuple[Summary, ...]]
-    test_accuracy: Summary
+    validation: Summary
+    test: Summary
 
 
 @dataclass(frozen=True, kw_only=True)
-class Section:
-    """One experiment, ready to be shown."""
+class Chosen:
+    """What validation chose.
 
-    experiment: Experiment
-    panels: tuple[Panel, ...]
+    Attributes:
+        label: Among what.
+        variant: The chosen one.
+        epochs: The epochs that validation chose, lowest and highest.
+    """
+
+    label: str
+    variant: Variant
+    epochs: tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One study of an experiment, ready to be shown.
+
+    Attributes:
+        name: Its id on the page.
+        study: The runs.
+        figures: The study's figures, made again.
+        variants: One row per variant.
+        chosen: What validation chose, where variants are tuned.
+        on_test: The best test accuracy of any variant and epoch, over seeds: what choosing on the test set would give.
+        reported: What the study reports; None where it says nothing of such data.
+        heat_maps: The grid.
+        judgements: The claims.
+        twins: The comparison with torch.
+        gallery: Filters and mistakes of the best run, where there are any.
+        settings: What all runs share.
+        command: What computes these runs again.
+        links: Variant -> one (seed, id, link) per run; no link where the run is too far from the page.
+    """
+
+    name: str
+    study: Study
+    figures: tuple[Figure, ...]
     variants: tuple[Variant, ...]
+    chosen: tuple[Chosen, ...]
+    on_test: Summary
+    reported: Reported | None
+    heat_maps: tuple[HeatMap, ...]
     judgements: tuple[Judgement, ...]
+    twins: tuple[Twin, ...]
+    gallery: Gallery | None
     settings: Mapping[str, Any]
     command: str
+    links: Mapping[str, tuple[tuple[int, str, str], ...]]
 
     @property
     def sample(self) -> str:
         """How many seeds there are, in words."""
-        sizes = {len(variant.seeds) for variant in self.variants}
-        if len(sizes) == 1:
-            return _seeds(sizes.pop())
-        return ", ".join(f"{_seeds(len(variant.seeds))} ({variant.label})" for variant in self.variants)
+        sizes = [len(variant.seeds) for variant in self.variants]
+        if min(sizes) == max(sizes):
+            return _seeds(sizes[0])
+        return f"{min(sizes)} to {_seeds(max(sizes))}"
 
     @property
-    def epochs(self) -> int:
-        """Rows of the table."""
-        return max(len(curve) for variant in self.variants for curve in variant.curves.values())
+    def claims(self) -> dict[str, list[Judgement]]:
+        """The judgements by what the study says."""
+        found: dict[str, list[Judgement]] = {}
+        for judgement in self.judgements:
+            found.setdefault(judgement.claim.text, []).append(judgement)
+        return found
+
+    @property
+    def outcomes(self) -> dict[Outcome, int]:
+        """How many claims are confirmed, refuted, undecided."""
+        counts = Counter(judgement.outcome for judgement in self.judgements)
+        return {outcome: counts[outcome] for outcome in Outcome}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """One experiment, ready to be shown; its first part is the one that counts."""
+
+    experiment: Experiment
+    parts: tuple[Part, ...]
 
 
 def _seeds(count: int) -> str:
     return f"{count} {'seed' if count == 1 else 'seeds'}"
 
 
-def make_section(experiment: Experiment, records: Mapping[str, Sequence[RunRecord]], command: str) -> Section:
+def make_section(
+    experiment: Experiment,
+    studies: Sequence[Study],
+    *,
+    link: Callable[[Recorded], str] = lambda _: "",
+    gallery: Callable[[Study], Gallery | None] = lambda _: None,
+) -> Section:
     """Everything about one experiment.
 
     Args:
         experiment: The experiment.
-        records: Variant -> its runs, at least one each.
-        command: What computes these runs again.
+        studies: Its studies, the one that counts first.
+        link: Where a run is, seen from the page; "" for no link.
+        gallery: What there is to see of a study.
     """
-    curves = {label: {run.config.seed: run.epochs for run in runs} for label, runs in records.items()}
-    return Section(
-        experiment=experiment,
-        panels=_panels(experiment, records),
-        variants=tuple(_variant(label, runs) for label, runs in records.items()),
+    parts = []
+    for number, study in enumerate(studies, start=1):
+        name = experiment.name if number == 1 else f"{experiment.name}-{number}"
+        parts.append(make_part(study, name, link=link, gallery=gallery))
+    return Section(experiment=experiment, parts=tuple(parts))
+
+
+def make_part(
+    study: Study, name: str, *, link: Callable[[Recorded], str], gallery: Callable[[Study], Gallery | None]
+) -> Part:
+    """Everything about one study; *name* is its id on the page."""
+    experiment = study.experiment
+    variants = {label: _variant(label, group) for label, group in study.runs.items()}
+    curves = experiment.with_chosen(study.curves)
+    return Part(
+        name=name,
+        study=study,
+        figures=figures(study, f"{name}-figure"),
+        variants=tuple(variants.values()),
+        chosen=tuple(
+            Chosen(label=label, variant=variants[one], epochs=_epochs(study.runs[one]))
+            for label, one in experiment.chosen(study.curves).items()
+        ),
+        on_test=_on_test(study),
+        reported=REPORTED.get(experiment.name) if study.is_cifar10 else None,
+        heat_maps=heat_maps(study),
         judgements=tuple(judge(claim, curves) for claim in experiment.claims),
-        settings=_settings(experiment, next(iter(records.values()))[0].config),
-        command=command,
+        twins=twins(study, f"{name}-twin"),
+        gallery=gallery(study),
+        settings=_settings(study),
+        command=command(study),
+        links={
+            label: tuple((run.record.config.seed, run.record.config.run_id, link(run)) for run in group)
+            for label, group in study.runs.items()
+        },
     )
 
 
-def _variant(label: str, runs: Sequence[RunRecord]) -> Variant:
+def _variant(label: str, runs: Sequence[Recorded]) -> Variant:
+    curves = [run.record.epochs for run in runs]
     return Variant(
         label=label,
-        seeds=tuple(run.config.seed for run in runs),
-        diverged=sum(run.result.status == "diverged" for run in runs),
-        curves={measure: tuple(map(summarize, _by_epoch(runs, measure))) for measure in MEASURES},
-        test_accuracy=summarize([run.result.test_accuracy for run in runs]),
+        seeds=tuple(run.record.config.seed for run in runs),
+        diverged=sum(run.record.result.status == "diverged" for run in runs),
+        validation=summarize([best_accuracy(curve) for curve in curves]),
+        test=summarize([test_accuracy_at_best(curve) for curve in curves]),
     )
 
 
-def _by_epoch(runs: Sequence[RunRecord], measure: str) -> list[list[float]]:
-    """The values of each epoch over the runs; NaN for a run that ended before it, so that the mean shows it."""
-    get: Callable[[Epoch], float] = lambda row: float(getattr(row, measure))  # noqa: E731 - typed
-    longest = max(len(run.epochs) for run in runs)
-    return [[get(run.epochs[n]) if n < len(run.epochs) else math.nan for run in runs] for n in range(longest)]
+def _epochs(runs: Sequence[Recorded]) -> tuple[int, int]:
+    epochs = [run.record.result.best_epoch for run in runs]
+    return min(epochs), max(epochs)
 
 
-def _settings(experiment: Experiment, config: Config) -> dict[str, Any]:
-    """What all variants share, by name."""
-    varied = {name for changes in experiment.variants.values() for name in changes} | {"seed", "experiment"}
-    return {field.name: getattr(config, field.name) for field in fields(config) if field.name not in varied}
-
-
-def _panels(experiment: Experiment, records: Mapping[str, Sequence[RunRecord]]) -> tuple[Panel, ...]:
-    losses = [
-        *_lines(records, "loss_epoch_mean", "{}"),
-        *_lines(records, "loss_running_mean", "{}, running mean", dotted=True),
+def _on_test(study: Study) -> Summary:
+    """Over the seeds that all variants have."""
+    curves = study.curves
+    seeds = set.intersection(*(set(by_seed) for by_seed in curves.values())) or {study.seeds[0]}
+    best = [
+        max(row.test_accuracy for by_seed in curves.values() for row in by_seed.get(seed, ())) for seed in sorted(seeds)
     ]
-    accuracies = _lines(records, "validation_accuracy", "{}")
-    name = f"figure-{experiment.figure}"
-    titles = "Training loss per point (logarithmic)", "Validation accuracy"
-    return (
-        Panel(title=titles[0], svg=chart(f"{name}a", titles[0], losses, logarithmic=True)),
-        Panel(title=titles[1], svg=chart(f"{name}b", titles[1], accuracies, logarithmic=False)),
-    )
+    return summarize(best)
 
 
-def _lines(records: Mapping[str, Sequence[RunRecord]], measure: str, label: str, *, dotted: bool = False) -> list[Line]:
-    lines = []
-    for series, (name, runs) in enumerate(records.items()):
-        values = _by_epoch(runs, measure)
-        lines.append(
-            Line(
-                label=label.format(name),
-                series=series,
-                middle=[summarize(row).mean for row in values],
-                low=[min(row) for row in values],
-                high=[max(row) for row in values],
-                dotted=dotted,
-            )
-        )
-    return lines
+def _settings(study: Study) -> dict[str, Any]:
+    """What all runs share, by name; what says nothing of this model is left out."""
+    rest = shared(study.experiment, study.config)
+    unsaid = [*(MODEL_FIELDS if study.config.model == "net" else ()), *(() if study.config.data else ("data",))]
+    return {name: value for name, value in rest.items() if name not in unsaid}
 
 
 @dataclass(frozen=True)

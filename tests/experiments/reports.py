@@ -6,28 +6,40 @@ import json
 import os
 import re
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from experiments import report as command
-from tests.experiments.small import BUDGET
+from experiments.catalogue import EXPERIMENTS, find
+from experiments.experiment import Experiment
+from tests.experiments.made_up import REAL, write_study
 
 EXAMPLES = 4
 """Drawn per op: the fewest with which every op passes."""
-PATIENCE = 120
+PATIENCE = 300
 SEEDS = ("0", "1")
+OF_MLP: Mapping[str, Any] = {"epochs": 3, "train_points": 600, "validation_points": 200, "test_points": 200}
+OF_CNN: Mapping[str, Any] = {"epochs": 2, "train_points": 96, "validation_points": 40, "test_points": 40}
+"""Budgets without a batch size, which a grid varies."""
+CHEAP: tuple[Experiment, ...] = tuple(
+    replace(one, quick=OF_MLP if one.base.model == "mlp" else OF_CNN) for one in EXPERIMENTS
+)
+"""The experiments, with the smallest budget there is for ``--quick``."""
+RECORDED = "cnn_grid"
+"""The experiment of which there are records, of runs that were never computed."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """A report, the folder of its runs and what the command printed."""
+    """A report, the folder of its runs and that of the records it found."""
 
     out: Path
     runs: Path
+    records: Path
 
     @property
     def html(self) -> str:
@@ -41,13 +53,16 @@ class Report:
         return facts
 
 
-def make_report(out: Path, runs: Path, extra: Sequence[str] = ()) -> int:
+def make_report(
+    out: Path, runs: Path, records: Path, extra: Sequence[str] = (), *, experiments: Sequence[Experiment] = CHEAP
+) -> int:
     """Call the command in this process, with the smallest budget there is."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("experiments.experiment.QUICK", BUDGET)
+        patch.setattr("experiments.report.EXPERIMENTS", tuple(experiments))
         patch.setattr("experiments.report.QUICK_EXAMPLES", EXAMPLES)
-        arguments = ["--quick", "--seeds", *SEEDS, "--workers", "1", "--out", str(out), "--runs", str(runs), *extra]
-        return command.main(arguments)
+        patch.setattr("experiments.environment.git_state", lambda: None)  # a commit meanwhile is no difference
+        folders = ["--out", str(out), "--runs", str(runs), "--records", str(records)]
+        return command.main(["--quick", "--seeds", *SEEDS, "--workers", "1", *folders, *extra])
 
 
 def shared_report(base: Path) -> Report:
@@ -65,10 +80,12 @@ def shared_report(base: Path) -> Report:
             assert time.monotonic() < deadline, "the worker that makes the report did not finish"
             time.sleep(0.1)
     else:
-        code = make_report(folder / "out", folder / "runs")
+        for backend in ("ops", "torch"):
+            write_study(folder / "records", find(RECORDED), map(int, SEEDS), **REAL, backend=backend)
+        code = make_report(folder / "out", folder / "runs", folder / "records")
         ready.write_text(str(code))
     assert ready.read_text() == "0"
-    return Report(folder / "out", folder / "runs")
+    return Report(folder / "out", folder / "runs", folder / "records")
 
 
 def visible_text(html: str) -> str:

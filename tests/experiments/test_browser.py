@@ -18,8 +18,10 @@ from tests.experiments.reports import Report
 CONTRAST = 4.5
 """WCAG 2.2, success criterion 1.4.3, level AA."""
 PHONE = 390
-CHARTS = 2 * len(EXPERIMENTS) + 3 * (trust().cost is not None) + (speed() is not None)
-"""Two for each experiment; three for the costs and one for the speed, where they were measured."""
+SMALL_MULTIPLES = 12
+"""Of the grid: three measures and a running mean, for each of three batch sizes; one legend for each figure."""
+CHARTS = 2 + 2 + 6 + 2 + 3 * (trust().cost is not None) + (speed() is not None)
+"""Those with a legend: of activations, residual and optimizers, beside torch, of the costs and of the speed."""
 
 COLOURS = """
 function ground(element) {
@@ -30,7 +32,8 @@ function ground(element) {
   const dark = getComputedStyle(document.documentElement).colorScheme.startsWith('dark');
   return dark ? 'rgb(0, 0, 0)' : 'rgb(255, 255, 255)';
 }
-return [...document.querySelectorAll('body, h1, h2, h3, p, a, th, td, code, small, summary, figcaption, dt, dd, .chip')]
+const named = 'body, h1, h2, h3, h4, p, a, th, td, li, code, small, summary, figcaption, dt, dd, .chip';
+return [...document.querySelectorAll(named)]
   .filter(e => e.getClientRects().length && e.textContent.trim() && !e.closest('.skip'))
   .map(e => [e.tagName + '.' + e.className, getComputedStyle(e).color, ground(e)]);
 """
@@ -111,9 +114,12 @@ def test_everything_can_be_seen(screen: Screen, driver: Any) -> None:
     claims = sum(len(experiment.claims) for experiment in EXPERIMENTS)
     counts = {
         ".matrix tbody tr": len(ops.OPS),
-        "table.numbers": len(EXPERIMENTS),
-        ".panel svg": CHARTS,
-        ".claim": claims,
+        "table.numbers": 3 + 3 + 4 + 2,  # one for each measure of a figure
+        ".panel svg": CHARTS + SMALL_MULTIPLES,
+        ".keys .key": 6 * 3,
+        ".heat td.chosen": 1,
+        ".filters img": 6,
+        ".judgement": claims,
         "dd math": 2 * len(ops.OPS),
     }
     for selector, count in counts.items():
@@ -176,7 +182,8 @@ def test_bars_are_clear_of_their_letters(screen: Screen, driver: Any) -> None:
 def test_legends_cover_no_line(screen: Screen, driver: Any) -> None:
     """The legend of a chart stands above its axes."""
     places = driver.execute_script("""
-        return [...document.querySelectorAll('.panel svg')].map(svg => {
+        const charts = [...document.querySelectorAll('.panel svg')];
+        return charts.filter(svg => svg.querySelector('[id$=legend_1]')).map(svg => {
           const legend = svg.querySelector('[id$=legend_1]').getBoundingClientRect();
           const axes = svg.querySelector('[id$=patch_2]').getBoundingClientRect();
           return [legend.bottom, axes.top, legend.right, svg.getBoundingClientRect().right];

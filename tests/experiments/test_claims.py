@@ -9,16 +9,20 @@ from typing import Any
 import pytest
 
 from experiments.claims import LEAST_SEEDS, Claim, Curve, Expect, Outcome, judge
-from experiments.experiment import (
+from experiments.measures import (
     LOW_LOSS,
+    best_accuracy,
     epochs_to_low_loss,
     final_accuracy,
     final_loss,
     final_running_loss,
     first_accuracy,
     first_loss,
+    lost_from_best,
+    restlessness,
     share_left,
 )
+from experiments.measures import test_accuracy_at_best as accuracy_at_best
 from tests.experiments.small import epoch
 
 SURE, UNSURE = (0.9, 1.0, 1.1, 1.0, 0.95), (-1.0, 1.0, -0.5, 0.6, 0.1)
@@ -76,6 +80,25 @@ def test_pairs_not_groups() -> None:
     assert Outcome.CONFIRMED is judge(claim(Expect.HIGHER), curves(SURE)).outcome
 
 
+def test_several_variants() -> None:
+    """A claim may speak of several variants on each side: their numbers are combined seed by seed."""
+    runs = curves(SURE)
+    runs |= {"c": runs["b"], "d": {seed: (epoch(loss_epoch_mean=0.0),) for seed in runs["b"]}}
+    of_mean = claim(Expect.HIGHER, of=("a", "d"), against_of=("b", "c"))
+    of_most = claim(Expect.HIGHER, of=("a", "d"), against_of=("b", "c"), combine=max)
+
+    assert ("a", "d", "b", "c") == of_mean.labels
+    seed_0 = {label: by_seed[0] for label, by_seed in runs.items()}
+    assert of_mean.effect(seed_0) == pytest.approx((10.0 + SURE[0]) / 2 - 10.0)
+    assert of_most.effect(seed_0) == pytest.approx(SURE[0])
+    assert Outcome.REFUTED is judge(of_mean, runs).outcome
+    assert Outcome.CONFIRMED is judge(of_most, runs).outcome
+    del runs["d"][3]
+    difference = judge(of_most, runs).difference
+    assert difference is not None
+    assert 4 == difference.n
+
+
 def test_few_seeds_decide_nothing() -> None:
     """Below five pairs the claim is undecided, however clear the differences are."""
     judgement = judge(claim(Expect.HIGHER), curves(SURE[: LEAST_SEEDS - 1]))
@@ -95,7 +118,7 @@ def test_only_seeds_of_both_count() -> None:
     for nothing in ({}, {"a": runs["a"]}, {"a": {1: runs["a"][1]}, "b": {2: runs["b"][2]}}):
         judgement = judge(claim(Expect.HIGHER), nothing)
         assert (Outcome.UNDECIDED, None) == (judgement.outcome, judgement.difference)
-        assert "no seed has been run for both variants" == judgement.reason
+        assert "no seed has been run for all variants that it speaks of" == judgement.reason
 
 
 @pytest.mark.parametrize("variant", ["a", "b"])
@@ -127,6 +150,20 @@ def test_measures() -> None:
     assert 0.25 == share_left(curve)
     assert 1.0 == share_left(curve[:1])
     assert math.isnan(share_left(losses(0.0, 0.0)))
+
+
+def test_what_validation_chooses() -> None:
+    """The best epoch is the first of equals by validation; its test accuracy is taken, not the best test accuracy."""
+    curve = [
+        epoch(1, validation_accuracy=0.3, test_accuracy=0.9),
+        epoch(2, validation_accuracy=0.5, test_accuracy=0.4),
+        epoch(3, validation_accuracy=0.5, test_accuracy=0.6),
+    ]
+
+    assert (0.5, 0.4) == (best_accuracy(curve), accuracy_at_best(curve))
+    assert lost_from_best(curve) == pytest.approx(0.3)
+    assert restlessness(curve) == pytest.approx(math.sqrt((0.5**2 + 0.2**2) / 2))
+    assert math.isnan(restlessness(curve[:1]))
 
 
 def test_epochs_to_low_loss() -> None:

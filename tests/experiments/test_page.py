@@ -7,6 +7,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ import pytest
 from experiments.catalogue import EXPERIMENTS
 from experiments.figures import Line, chart
 from experiments.page import Page, number, render, resolution, signed
+from experiments.recorded import Recorded, Study
 from experiments.records import Epoch, Result, RunRecord
-from experiments.report import as_json, places
+from experiments.report import places
+from experiments.report_json import as_json
 from experiments.section import Section, make_section, ruler
 from experiments.verification import ERROR, CheckRow, OpRow
 from tests.experiments.reports import visible_text
@@ -42,6 +45,7 @@ def record(seed: int, epochs: Sequence[Epoch], status: str = "finished") -> RunR
         status=status,
         epochs=len(epochs),
         best_epoch=1,
+        best_test_accuracy=0.5,
         test_accuracy=0.5,
         parameters_sha256="",
         metrics_sha256="",
@@ -51,7 +55,8 @@ def record(seed: int, epochs: Sequence[Epoch], status: str = "finished") -> RunR
 
 def section(**runs: Sequence[RunRecord]) -> Section:
     """The residual experiment with these runs."""
-    return make_section(EXPERIMENTS[1], runs, "again")
+    kept = {label: tuple(Recorded(record=run, path=Path("r")) for run in group) for label, group in runs.items()}
+    return make_section(EXPERIMENTS[1], [Study(experiment=EXPERIMENTS[1], runs=kept, twins={})])
 
 
 GOOD = OpRow(name="good", verdict="PASS", compared=7, resolution=1e-12, checks=(check("PASS"),))
@@ -116,9 +121,9 @@ def test_one_seed() -> None:
     one = section(plain=[record(0, [epoch(1), epoch(2)])], residual=[record(0, [epoch(1), epoch(2)])])
     text = " ".join(visible_text(render(page(GOOD, sections=[one]))).split())
 
-    assert "Lines are means over 1 seed," in text
+    assert "Lines are means over 1 seed." in text
     assert "95 % interval [−∞, +∞], std –, n = 1: too few pairs (1)" in text
-    assert [None] * len(one.judgements) == [ruler(judgement) for judgement in one.judgements]
+    assert [None] * len(one.parts[0].judgements) == [ruler(judgement) for judgement in one.parts[0].judgements]
 
 
 def test_diverged_runs() -> None:
@@ -134,9 +139,9 @@ def test_diverged_runs() -> None:
     assert "1 of 2 pairs have a diverged run" in text
     assert "– ± –" in text
     facts: Any = as_json(all_of_them)
-    variant = facts["experiments"][0]["variants"][0]
-    assert 1 == variant["diverged"]
-    assert [0.5, None, None] == [point["mean"] for point in variant["curves"]["loss_epoch_mean"]]
+    study = facts["experiments"][0]["studies"][0]
+    assert [1, 0] == [variant["diverged"] for variant in study["variants"]]
+    assert [0.5, None, None] == [point["mean"] for point in study["curves"]["plain"]["loss_epoch_mean"]]
 
 
 def test_runs_that_all_diverged_at_once() -> None:
@@ -178,7 +183,7 @@ def test_the_ruler_is_to_scale() -> None:
     for seed in range(5):
         rows["plain"].append(record(seed, [epoch(1, validation_accuracy=0.5)]))
         rows["residual"].append(record(seed, [epoch(1, validation_accuracy=0.5 + 0.001 * seed)]))
-    similar = section(**rows).judgements[-1]
+    similar = section(**rows).parts[0].judgements[-1]
     drawn = ruler(similar)
 
     assert similar.difference is not None
@@ -200,12 +205,11 @@ def test_environments_are_grouped() -> None:
         "threads": [],
     }
 
-    class Done:
-        def __init__(self, version: str) -> None:
-            packages = {"numpy": version, "torch": None}
-            self.record = replace(record(0, [epoch()]), environment={**env, "packages": packages})
+    def run(version: str) -> Recorded:
+        packages = {"numpy": version, "torch": None}
+        return Recorded(record=replace(record(0, [epoch()]), environment={**env, "packages": packages}), path=Path("r"))
 
-    found = places({"a": [Done("2"), Done("2")], "b": [Done("3")]})  # type: ignore[list-item]
+    found = places([run("2"), run("2"), run("3")])
 
     assert ("verification", "2 runs", "1 run") == found["what"]
     assert ("2", "3") == found["numpy"][1:]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,10 +15,11 @@ import pytest
 import ops
 from experiments import report as command
 from experiments.catalogue import EXPERIMENTS
-from experiments.config import Config
+from experiments.page import number as number_of
 from experiments.page import resolution
+from experiments.recorded import CIFAR10_JPEG
 from gradspec.checks import CHECKS
-from tests.experiments.reports import Report, make_report, visible_text
+from tests.experiments.reports import CHEAP, RECORDED, Report, make_report, visible_text
 from tests.experiments.small import ROOT, times
 
 VOID = {"meta", "link", "br", "hr", "img", "input", "wbr", "col"}
@@ -53,6 +55,12 @@ def page(report: Report) -> Reader:
     return Reader(report.html)
 
 
+def part_of(html: str, name: str) -> str:
+    """The section with this id."""
+    part = html[html.index(f'<section id="{name}"') :]
+    return part[: part.index("</section>")]
+
+
 def test_well_formed(page: Reader) -> None:
     """Every element that is opened is closed in its turn, and ids are used once."""
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
@@ -62,15 +70,38 @@ def test_well_formed(page: Reader) -> None:
 
 
 def test_self_contained(page: Reader, report: Report) -> None:
-    """Nothing is loaded: no script, no font, no import, and every link is to a place on the page."""
-    links = [value for _, attributes in page.tags for name, value in attributes.items() if name in LOADS]
+    """Nothing is loaded: no script, no font, no import; pictures are inside, and links lead to the page or a record."""
+    links = [(tag, value) for tag, attributes in page.tags for name, value in attributes.items() if name in LOADS]
     ids = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
+    elsewhere = [(tag, link) for tag, link in links if not (link == "data:," or (link[:1] == "#" and link[1:] in ids))]
 
-    assert {"script", "iframe", "object", "embed", "img", "video"}.isdisjoint({tag for tag, _ in page.tags})
-    assert links
-    assert [] == [link for link in links if not (link == "data:," or (link[:1] == "#" and link[1:] in ids))]
+    assert {"script", "iframe", "object", "embed", "video"}.isdisjoint({tag for tag, _ in page.tags})
+    assert {"a", "img"} == {tag for tag, _ in elsewhere}
+    assert all(link.startswith("data:image/png;base64,") for tag, link in elsewhere if tag == "img")
+    assert all((report.out / link / "result.json").is_file() for tag, link in elsewhere if tag == "a")
+    assert len({link for tag, link in elsewhere if tag == "a"}) == 2 * sum(len(one.variants) for one in EXPERIMENTS)
     assert [] == re.findall(r"@import|@font-face|url\((?!#)[^)]*\)", report.html)
     assert {name for _, attributes in page.tags for name in attributes if name.startswith("on")} == set()
+
+
+def test_everything_has_words(page: Reader) -> None:
+    """Each picture has a text, each chart a name, and each table that scrolls is a region with a name."""
+    for tag, attributes in page.tags:
+        if tag == "img":
+            assert re.match(r"Filter \d of the first layer: |Test picture \d: .*, taken for ", attributes["alt"])
+        if tag == "svg":
+            assert attributes.get("aria-hidden") == "true" or attributes["aria-label"]
+        if attributes.get("class") == "scroll" and tag == "div":
+            assert attributes.get("aria-label") or attributes["aria-labelledby"]
+
+
+def test_contents(page: Reader, report: Report) -> None:
+    """The table of contents names every section of the page, in its order."""
+    nav = report.html[report.html.index("<nav") : report.html.index("</nav>")]
+    main = report.html[report.html.index("<main>") :]
+
+    assert re.findall(r'<section id="(.*?)"', main) == re.findall(r'href="#(.*?)"', nav)
+    assert {"study", "speed", "trust", "cnn_grid"} <= set(re.findall(r'href="#(.*?)"', nav))
 
 
 def test_no_place_of_this_machine(report: Report) -> None:
@@ -109,7 +140,8 @@ def test_facts(report: Report) -> None:
     assert ("PASS", len(ops.OPS), len(ops.OPS)) == (facts["verdict"], facts["passed"], facts["total"])
     assert [op.name for op in ops.OPS] == [op["op"] for op in facts["verification"]["ops"]]
     assert f"{facts['passed']} of {facts['total']} ops pass" in text
-    claims = [claim for section in facts["experiments"] for claim in section["claims"]]
+    studies = [study for section in facts["experiments"] for study in section["studies"]]
+    claims = [claim for study in studies for claim in study["claims"]]
     assert f"0 of {len(claims)} claims confirmed 0 refuted, {len(claims)} undecided." in text
     assert sum(len(experiment.claims) for experiment in EXPERIMENTS) == len(claims)
     for claim in claims:
@@ -118,25 +150,45 @@ def test_facts(report: Report) -> None:
 
 
 def test_figures_and_how_to_get_them_again(report: Report) -> None:
-    """Each experiment has its figure of two charts, a table of its numbers, its settings and its command."""
-    html, text = report.html, " ".join(visible_text(report.html).split())
+    """Each experiment has its charts, a table of their numbers, its settings and its command."""
+    text = " ".join(visible_text(report.html).split())
+    charts = {"activations": 2, "residual": 2, "cnn_grid": 12 + 2, "optimizers": 6}
     for experiment, facts in zip(EXPERIMENTS, report.facts["experiments"], strict=True):
-        part = html[html.index(f'<section id="{experiment.name}"') :]
-        part = part[: part.index("</section>")]
+        part = part_of(report.html, experiment.name)
+        (study,) = facts["studies"]
 
-        assert 2 == part.count('<svg role="img"')
-        assert f"The numbers of figure {experiment.figure}" in part
-        assert f"python -m experiments.run {experiment.name} --seeds 0 1 --quick" == facts["command"]
-        assert f"<code>{facts['command']}</code>" in part
-        assert all(f"<code>{name}</code> {value}" in part for name, value in facts["settings"].items())
-        assert set(Config.__dataclass_fields__) == (
-            set(facts["settings"]) | {"seed", "experiment"} | {*next(iter(experiment.variants.values()))}
-        )
-        for variant in facts["variants"]:
-            final = variant["curves"]["validation_accuracy"][-1]
-            assert f"{final['mean']:.4f} ± {final['std']:.4f}" in part
+        assert charts[experiment.name] == part.count('<svg role="img"')
+        assert list(experiment.figures) == facts["figures"]
+        for number in experiment.figures:
+            assert f"The numbers of figure {number}" in part
+        real = "--data image-folder --root PATH " if experiment.name == RECORDED else ""
+        quick = "" if real else " --quick"
+        assert f"python -m experiments.run {experiment.name} {real}--seeds 0 1{quick}" == study["command"]
+        assert f"<code>{study['command']}</code>" in part
+        assert all(f"<code>{name}</code> {value}" in part for name, value in study["settings"].items())
+        assert list(experiment.variants) == [variant["label"] for variant in study["variants"]]
+        for label, curves in study["curves"].items():
+            assert {picture.measure for picture in experiment.pictures} <= set(curves)
+            for picture in experiment.pictures:
+                final = curves[picture.measure][-1]
+                assert f"{number_of(final['mean'])} ± {number_of(final['std'])}" in part, label
+        for variant in study["variants"]:
+            assert f"{number_of(variant['test']['mean'])} ± {number_of(variant['test']['std'])}" in part
     assert f"The whole report again: {report.facts['command']}." in text
     assert "python -m experiments.report --seeds 0 1 --quick" == report.facts["command"]
+
+
+def test_where_runs_come_from(report: Report) -> None:
+    """Records are shown as they are, with their data; only what has none is computed, on generated data."""
+    text = " ".join(visible_text(report.html).split())
+    configs = [json.loads(path.read_text()) for path in report.runs.glob("*/config.json")]
+    by_name = {one["name"]: one["studies"][0] for one in report.facts["experiments"]}
+
+    assert {one.name for one in EXPERIMENTS} - {RECORDED} == {config["experiment"] for config in configs}
+    assert (CIFAR10_JPEG, False) == (by_name[RECORDED]["data"]["digest"], by_name[RECORDED]["small"])
+    assert ("shapes", True) == (by_name["optimizers"]["data"]["name"], by_name["optimizers"]["small"])
+    assert "The photographs of CIFAR-10, saved as JPEG of quality 75 (image-folder, digest 35751524d6f6…)" in text
+    assert "45 000 points to train on, 5 000 to choose by, 10 000 to test" in text.replace("\u202f", " ")
 
 
 def test_formulas(report: Report) -> None:
@@ -179,37 +231,70 @@ def test_badges(report: Report) -> None:
     assert [badge["label"], badge["message"]] == [text.text for text in svg.iter("{http://www.w3.org/2000/svg}text")]
 
 
-def test_made_again(report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_made_again(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second report computes no run, touches no file of a run, and has the same bytes."""
 
     def never(*_: Any, **__: Any) -> None:
         raise AssertionError("computed again")
 
-    before = times(report.runs)
+    before = times(report.runs), times(report.records)
+    again = report.out.parent / "again"  # beside the first one: links are the same from there
     monkeypatch.setattr("experiments.execute.train", never)
-    assert make_report(tmp_path, report.runs) == 0
+    monkeypatch.setattr("experiments.publish.make_gallery", never)
+    assert make_report(again, report.runs, report.records) == 0
 
-    assert before == times(report.runs)
+    assert before == (times(report.runs), times(report.records))
     for name in ("index.html", "report.json", "badge.json", "badge.svg"):
-        assert (report.out / name).read_bytes() == (tmp_path / name).read_bytes(), name
+        assert (report.out / name).read_bytes() == (again / name).read_bytes(), name
 
 
 def test_one_damaged_run(report: Report, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A damaged run is told and computed again; the report is written all the same, and the code is 2."""
-    import shutil
-
     monkeypatch.setattr(command, "op_names", lambda: ["add"])
     shutil.copytree(report.runs, tmp_path / "runs")
-    damaged = next(path for path in (tmp_path / "runs").iterdir() if (path / "result.json").exists())
+    damaged = next(path for path in sorted((tmp_path / "runs").iterdir()) if is_of(path, "activations"))
     (damaged / "result.json").unlink()
     (damaged / "checkpoint.npz").write_bytes(b"")
-    code = make_report(tmp_path / "out", tmp_path / "runs")
+    code = make_report(tmp_path / "out", tmp_path / "runs", report.records)
     said = capsys.readouterr()
 
     assert (2, 1) == (code, said.err.count("\n"))
     assert said.err.startswith(f"corrupt run: {damaged / 'checkpoint.npz'}: not a checkpoint")
     assert "1 of 1 ops pass" in said.out
-    assert report.facts["experiments"] == json.loads((tmp_path / "out" / "report.json").read_text())["experiments"]
+    first, again = (
+        report.facts["experiments"],
+        json.loads((tmp_path / "out" / "report.json").read_text())["experiments"],
+    )
+    assert without_links(first) == without_links(again)
+
+
+def test_a_damaged_record(report: Report, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record that was changed is told, left out, and stays as it is; the code is 2."""
+    monkeypatch.setattr(command, "op_names", lambda: ["add"])
+    shutil.copytree(report.records, tmp_path / "records")
+    damaged = next(path for path in sorted((tmp_path / "records").iterdir()) if is_of(path, RECORDED))
+    text = (damaged / "metrics.jsonl").read_text()
+    (damaged / "metrics.jsonl").write_text(text.replace("0.", "0.0", 1))
+    code = make_report(tmp_path / "out", tmp_path / "runs", tmp_path / "records", experiments=[CHEAP[2]])
+    said = capsys.readouterr()
+
+    assert (2, 1) == (code, said.err.count("\n"))
+    assert said.err.startswith(f"left out: {damaged / 'metrics.jsonl'}: was changed after result.json was written")
+    assert (damaged / "metrics.jsonl").exists()
+    assert [] == [path for path in (tmp_path / "runs").iterdir() if path.is_dir() and path.name != ".locks"]
+
+
+def is_of(path: Path, experiment: str) -> bool:
+    """Whether this is the directory of a run of that experiment by our ops."""
+    file = path / "config.json"
+    return (
+        file.exists() and json.loads(file.read_text()).items() >= {"experiment": experiment, "backend": "ops"}.items()
+    )
+
+
+def without_links(experiments: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same, without what depends on the folder of the report."""
+    return [{**one, "studies": [{**study, "runs": None} for study in one["studies"]]} for one in experiments]
 
 
 def test_an_older_report_stays_until_the_new_one_is_complete(
@@ -224,6 +309,6 @@ def test_an_older_report_stays_until_the_new_one_is_complete(
     monkeypatch.setattr(command, "op_names", list)
     monkeypatch.setattr(command, "render", fail)
 
-    assert make_report(tmp_path, report.runs) == 2
+    assert make_report(tmp_path, report.runs, report.records) == 2
     assert "No space left on device" in capsys.readouterr().err
     assert [("index.html", "old")] == [(path.name, path.read_text()) for path in tmp_path.iterdir()]

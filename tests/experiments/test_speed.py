@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from experiments.page import Page, render
-from experiments.report import as_json
+from experiments.report_json import as_json
 from experiments.speed import Speed, duration, panels, speed, spread
 from tests.experiments.reports import words
 
