@@ -53,6 +53,7 @@ class Claim:
         of: The labels of all variants that are spoken of.
         against_of: The labels of those they are compared with.
         combine: One number from those of several variants with one seed.
+        of_study: Whether the study says it; what we ask beside it is shown as our own question.
     """
 
     text: str
@@ -65,6 +66,7 @@ class Claim:
     of: tuple[str, ...] = ()
     against_of: tuple[str, ...] = ()
     combine: Callable[[Sequence[float]], float] = fmean
+    of_study: bool = True
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 from experiments import cli
 from experiments.catalogue import EXPERIMENTS, find
@@ -27,8 +26,6 @@ RECORDS = Path("docs/records/runs")
 KEPT = (CONFIG, METRICS, RESULT, ENVIRONMENT, TIMING)
 """The files of a record; the checkpoint, which is large, stays where it is."""
 
-Names = Annotated[tuple[str, ...], cli.Positional, cli.arg(metavar="NAME ...", help_behavior_hint="")]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
@@ -39,7 +36,7 @@ class Options:
     pictures that could not be made (the numbers are kept all the same).
     """
 
-    names: Names = ()
+    names: cli.Names = ()
     """The experiments; by default all."""
     runs: cli.OutFolder = Path("runs")
     """The folder of run directories."""
