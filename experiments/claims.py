@@ -53,6 +53,7 @@ class Claim:
         of: The labels of all variants that are spoken of.
         against_of: The labels of those they are compared with.
         combine: One number from those of several variants with one seed.
+        choose: Of several variants the one that is highest in this is measured, and no other; None measures all.
         of_study: Whether the study says it; what we ask beside it is shown as our own question.
     """
 
@@ -66,6 +67,7 @@ class Claim:
     of: tuple[str, ...] = ()
     against_of: tuple[str, ...] = ()
     combine: Callable[[Sequence[float]], float] = fmean
+    choose: Callable[[Curve], float] | None = None
     of_study: bool = True
 
     @property
@@ -79,6 +81,9 @@ class Claim:
         return self._number(curves, ours) - self._number(curves, theirs)
 
     def _number(self, curves: Mapping[str, Curve], labels: Sequence[str]) -> float:
+        choose = self.choose
+        if choose is not None:
+            labels = [max(labels, key=lambda label: choose(curves[label]))]
         return self.combine([self.measure(curves[label]) for label in labels])
 
 
@@ -114,12 +119,13 @@ def judge(claim: Claim, curves: Mapping[str, Mapping[int, Curve]]) -> Judgement:
     differences = [claim.effect(pair) for pair in pairs]
     difference = summarize(differences)
     # A diverged run can have a finite measure: few epochs, or the accuracy of a model that gets every point wrong.
-    lost = sum(
-        any(row.diverged for curve in pair.values() for row in curve) or not math.isfinite(value)
-        for pair, value in zip(pairs, differences, strict=True)
-    )
+    lost = sum(any(row.diverged for curve in pair.values() for row in curve) for pair in pairs)
     if lost:
         return Judgement(claim, Outcome.UNDECIDED, difference, f"{lost} of {len(seeds)} pairs have a diverged run")
+    silent = sum(not math.isfinite(value) for value in differences)
+    if silent:
+        why = f"{silent} of {len(seeds)} pairs have no such number (too few epochs, or what it waits for never came)"
+        return Judgement(claim, Outcome.UNDECIDED, difference, why)
     if len(seeds) < LEAST_SEEDS:
         few = f"too few pairs ({len(seeds)}): at least {LEAST_SEEDS} seeds are needed"
         return Judgement(claim, Outcome.UNDECIDED, difference, few)
@@ -139,4 +145,6 @@ def _decide(claim: Claim, difference: Summary) -> tuple[Outcome, Summary, str]:
         return Outcome.CONFIRMED, difference, f"the whole interval lies {region}"
     if outside:
         return Outcome.REFUTED, difference, f"no part of the interval lies {region}"
+    if low == high == 0:
+        return Outcome.UNDECIDED, difference, "there is no difference at all"
     return Outcome.UNDECIDED, difference, f"only a part of the interval lies {region}"

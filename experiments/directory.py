@@ -104,6 +104,22 @@ class RunDirectory:
         write_atomic(self.path / METRICS, "".join(map(_line, rows)))
         return state, rows
 
+    def go_on_in(self, environment: Mapping[str, Any]) -> None:
+        """Note where a started run goes on, if that is another environment than before.
+
+        Raises:
+            CorruptRunError: Its ops are other ones now: what was computed and what would follow are no one run.
+        """
+        before = self._environment()
+        ops, ops_now = ({name: row["hash"] for name, row in env["verified"].items()} for env in (before, environment))
+        changed = sorted(name for name in ops.keys() | ops_now.keys() if ops.get(name) != ops_now.get(name))
+        if changed:
+            raise CorruptRunError(self.path / ENVIRONMENT, f"was begun with other versions of {', '.join(changed)}")
+        places = [before, *before.get("resumed", [])]
+        if facts(places[-1]) != facts(environment):
+            later = [*before.get("resumed", []), environment]
+            write_atomic(self.path / ENVIRONMENT, readable_json({**before, "resumed": later}))
+
     def append(self, row: Epoch, state: State, seconds: float) -> None:
         """Write an epoch: its row, then its checkpoint."""
         with (self.path / METRICS).open("a", encoding="utf-8") as file:
@@ -188,6 +204,7 @@ class RunDirectory:
         values = self._json(ENVIRONMENT)
         try:
             facts(values)
+            [row["hash"] for row in values["verified"].values()]
         except (KeyError, AttributeError, TypeError) as error:
             raise CorruptRunError(self.path / ENVIRONMENT, f"is no environment of a run ({error!r})") from error
         return values

@@ -11,7 +11,7 @@ from experiments.config import Config
 from experiments.data import DATASETS, Dataset, Place
 from experiments.directory import CHECKPOINT, Progress, RunDirectory
 from experiments.environment import environment, one_thread
-from experiments.errors import CorruptRunError
+from experiments.errors import CorruptRunError, DataError
 from experiments.gate import require_verified
 from experiments.listeners import Listener, listen
 from experiments.randomness import streams
@@ -35,9 +35,20 @@ class Done:
 
 
 def load(config: Config, place: Place | None = None) -> Dataset:
-    """The data of *config*; *place* says where sets are that are not generated."""
-    seed = streams(config.seed).data
-    return DATASETS[config.dataset].load(config.sizes, seed, config.numpy_dtype, place or Place())
+    """The data of *config*; *place* says where sets are that are not generated.
+
+    Raises:
+        DataError: They are missing, damaged, or others than those whose digest the config has.
+    """
+    place, source = place or Place(), DATASETS[config.dataset]
+    known = source.prepare(place)
+    if not source.generated and not (config.data and known.digest.startswith(config.data)):
+        raise DataError(
+            place.data_root() or Path(config.dataset),
+            f"holds other data (digest {known.digest[:12]}) than run {config.run_id} was planned for "
+            f"({config.data or 'none'}); start the command again to plan it for these",
+        )
+    return source.load(config.sizes, streams(config.seed).data, config.numpy_dtype, place)
 
 
 def execute(
@@ -83,12 +94,15 @@ def _finish(
     with one_thread(with_torch=directory.config.backend == "torch"):
         state: State | None = None
         rows: list[Epoch] = []
+        data = load(directory.config, place)
+        resumed(directory.config, None)  # a device that is not there is told before a directory is made
+        here = {**environment(), "verified": verdicts}
         if progress is Progress.MISSING:
-            directory.start({**environment(), "verified": verdicts})
+            directory.start(here)
         else:
             state, rows = directory.resume()
             _check(directory, state)
-        data = load(directory.config, place)
+            directory.go_on_in(here)
         with listen(listeners, directory) as listener:
             _compute(directory, data, state, rows, on_epoch, listener)
     return Done(record=directory.read(), computed=True, note=note)

@@ -9,6 +9,7 @@ from typing import Any
 
 from experiments.claims import Claim, Curve
 from experiments.config import Config
+from experiments.errors import ConfigError
 from experiments.measures import best_accuracy
 
 FULL_SEEDS = tuple(range(10))
@@ -108,6 +109,8 @@ class Experiment:
             ConfigError: A seed or a change is wrong.
         """
         seeds = tuple(seeds)
+        for name in sorted(set(changes) & {name for varied in self.variants.values() for name in varied}):
+            raise ConfigError(name, changes[name], f"no value: it is what {self.name} compares, leave it out")
         budget = {**(self.quick if quick else {}), **changes}
         return {
             label: tuple(replace(self.base, **{**varied, **budget}, seed=seed) for seed in seeds)
@@ -122,15 +125,22 @@ class Experiment:
         """Label in *tuned* -> the variant with the best mean over seeds of its best validation accuracy.
 
         Args:
-            curves: Variant -> seed -> the epochs of that run. Variants without a run are not chosen.
+            curves: Variant -> seed -> the epochs of that run. A variant without a run, or with a diverged one, is not
+                chosen; the others are compared on the seeds that all of them have.
         """
         found = {}
         for label, candidates in self.tuned.items():
-            means = {name: fmean(map(best_accuracy, curves[name].values())) for name in candidates if curves.get(name)}
-            if means:
+            able = [name for name in candidates if curves.get(name) and not _has_diverged(curves[name])]
+            seeds = set.intersection(*(set(curves[name]) for name in able)) if able else set()
+            if seeds:
+                means = {name: fmean(best_accuracy(curves[name][seed]) for seed in sorted(seeds)) for name in able}
                 found[label] = max(means, key=means.__getitem__)
         return found
 
     def with_chosen(self, curves: Mapping[str, Mapping[int, Curve]]) -> dict[str, Mapping[int, Curve]]:
         """The *curves*, and under each label in *tuned* those of what was chosen."""
         return {**curves, **{label: curves[name] for label, name in self.chosen(curves).items()}}
+
+
+def _has_diverged(runs: Mapping[int, Curve]) -> bool:
+    return any(row.diverged for curve in runs.values() for row in curve)

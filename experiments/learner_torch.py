@@ -32,6 +32,9 @@ class TorchLearner:
             raise ConfigError("device", config.device, "cpu: this torch finds no GPU")
         self.config = config
         self.device = torch.device(config.device)
+        # On a GPU torch multiplies in TF32, and takes whatever algorithm is fastest, unless it is told not to.
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cudnn.deterministic = True
         first = make_model(config).state()
         self.weights = {name: torch.tensor(array, device=self.device).requires_grad_() for name, array in first.items()}
         leaves = list(self.weights.values())

@@ -60,7 +60,7 @@ OPTIMIZERS = Experiment(
     claims=(
         Claim(
             text="Adam is less stable on the test set.",
-            measured="movement of test accuracy from epoch to epoch (root mean square)",
+            measured="scatter of test accuracy about a line in the second half of the epochs",
             measure=restlessness,
             variant=ADAM,
             against=SGD,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from experiments.config import Config
 from experiments.data import DATASETS, Known, Place
+from experiments.data.splits import require_sizes
 from experiments.errors import ConfigError
 from experiments.experiment import Experiment
 
@@ -37,23 +39,31 @@ def plan(
 
     Raises:
         ConfigError: A seed, a change or the data set's name is wrong.
-        DataError: The data are missing or damaged.
+        DataError: The data are missing or damaged, or have fewer points than are asked for.
     """
     changes = dict(changes or {})
-    if dataset is None or dataset == experiment.base.dataset:
-        return experiment.configs(seeds, quick=quick, **changes)
-    if dataset not in DATASETS:
+    if dataset is not None and dataset not in DATASETS:
         raise ConfigError("data", dataset, ", ".join(DATASETS))
+    if dataset is None or dataset == experiment.base.dataset:
+        known = DATASETS[experiment.base.dataset].prepare(place)
+        return _possible(experiment.configs(seeds, quick=quick, **changes), known)
     source = DATASETS[dataset]
     fields: dict[str, Any] = {"dataset": dataset}
     if experiment.base.model == "mlp":
         fields["hidden"] = 0  # the study's width follows from the data
-    # A wrong pair of model and data is told before anything is searched for or decoded.
-    experiment.configs(seeds[:1], quick=quick, **fields)
+    # A wrong pair of model and data, or a wrong change, is told before anything is searched for or decoded.
+    experiment.configs(seeds[:1], quick=quick, **{**fields, **changes})
     known = source.prepare(place)
     fields |= {"data": known.digest[:DIGEST_LENGTH], "classes": len(known.classes)}
     fields |= _sizes(experiment, dataset, known, quick=quick)
-    return experiment.configs(seeds, quick=quick, **{**fields, **changes})
+    return _possible(experiment.configs(seeds, quick=quick, **{**fields, **changes}), known)
+
+
+def _possible(runs: dict[str, tuple[Config, ...]], known: Known) -> dict[str, tuple[Config, ...]]:
+    """The runs, if there are as many points as they ask for."""
+    for config in {config.sizes: config for configs in runs.values() for config in configs}.values():
+        require_sizes(Path(config.dataset), known, config.sizes)
+    return runs
 
 
 def _sizes(experiment: Experiment, dataset: str, known: Known, *, quick: bool) -> dict[str, int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from experiments import cli
 from experiments.catalogue import EXPERIMENTS, find
-from experiments.claims import judge
+from experiments.claims import Judgement, judge
 from experiments.config import Config
 from experiments.data import DATASETS, Place
 from experiments.errors import UsageError
@@ -166,13 +166,24 @@ def outcome(experiment: Experiment, records: Mapping[str, Sequence[RunRecord]]) 
     lines += [f"{'chosen':>{width}}  {label}: {name}" for label, name in experiment.chosen(curves).items()]
     for claim in experiment.claims:
         judgement = judge(claim, experiment.with_chosen(curves))
-        lines.append(f"{judgement.outcome.value:>{width}}  {claim.text} ({claim.measured}): {judgement.reason}")
+        whose = "" if claim.of_study else " (our question, not the study's)"
+        lines.append(f"{judgement.outcome.value:>{width}}  {claim.text}{whose}")
+        lines.append(f"{'':>{width}}  {claim.measured}, {claim.variant} − {claim.against}: {_effect(judgement)}")
     return "\n".join([*lines, "(mean ± standard deviation over seeds)"])
 
 
 def _told(summary: Summary) -> str:
     """Mean and deviation; a single run has none."""
-    return f"{summary.mean:.4f}" + (f" ± {summary.std:.4f}" if summary.n > 1 else "")
+    return f"{summary.mean:.4g}" + (f" ± {summary.std:.2g}" if summary.n > 1 else "")
+
+
+def _effect(judgement: Judgement) -> str:
+    """The mean difference with its interval, and what follows."""
+    found = judgement.difference
+    if found is None:
+        return judgement.reason
+    interval = f", 95 % interval [{found.low:+.4g}, {found.high:+.4g}]" if found.n > 1 else ""
+    return f"{found.mean:+.4g}{interval}, n = {found.n}: {judgement.reason}"
 
 
 if __name__ == "__main__":

@@ -281,7 +281,7 @@ def _describe(label: str, done: Done) -> str:
     result, last = done.record.result, done.record.epochs[-1]
     return (
         f"{label}: {result.status} after {result.epochs} epochs, "
-        f"loss {last.loss_epoch_mean:.4f}, validation accuracy {last.validation_accuracy:.4f}"
+        f"loss {last.loss_epoch_mean:.4g}, validation accuracy {last.validation_accuracy:.4f}"
     )
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,11 @@ import pytest
 from experiments import report, run
 from experiments.catalogue import EXPERIMENTS, find
 from experiments.config import Config
+from experiments.data import Place
 from experiments.environment import one_thread
-from experiments.execute import execute
+from experiments.errors import DataError
+from experiments.execute import execute, load
+from experiments.plan import plan
 from gradspec.errors import MissingDependencyError
 from tests.experiments.small import ARGUMENTS, bits, command, config, times
 
@@ -49,6 +53,14 @@ RUN_MISTAKES: dict[str, tuple[list[str], str]] = {
     "missing data": (["cnn_grid", "--data", "image-folder"], "--root (or GRADSPEC_DATA) names a folder"),
     "backend": (["activations", "--backend", "jax"], "backend: got 'jax'; allowed: ops, torch"),
     "device": (["activations", "--device", "cuda"], "device: got 'cuda'; allowed: cpu with backend='ops'"),
+    "a compared field": (
+        ["cnn_grid", "--lr", "0.002"],
+        "lr: got 0.002; allowed: no value: it is what cnn_grid compares, leave it out",
+    ),
+    "more points than there are": (
+        ["residual", "--data", "shapes", "--train-points", "999999999"],
+        "has 1000000 points to train and validate on; got 999999999 + 2000",
+    ),
     "width of a CNN": (["cnn_grid", "--hidden", "9"], "hidden: got 9; allowed: 0 with model='net'"),
     "tracker": (["activations", "--listen", "mlflow"], "listen: got 'mlflow'; allowed: wandb, tensorboard"),
     "two names": (["activations", "residual"], "residual"),
@@ -294,16 +306,37 @@ def test_other_data(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
 
 def test_decoding_is_heard(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """How far the pictures are decoded is told on stderr, the first time only."""
-    from PIL import Image
-
     monkeypatch.setattr("experiments.data.pictures._EVERY", 4)
     for number, kind in enumerate(["cat", "dog"] * 6):
-        path = tmp_path / "pictures" / kind / f"{number}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (32, 32), (number, 0, 0)).save(path)
+        _picture(tmp_path / "pictures" / kind / f"{number}.png", number)
     arguments = ["cnn_grid", "--data", "image-folder", "--root", str(tmp_path / "pictures"), "--dry-run"]
 
     assert run.main(arguments) == 0
     assert "8 of 12 pictures decoded" in capsys.readouterr().err
     assert run.main(arguments) == 0
     assert "" == capsys.readouterr().err
+
+
+def test_pictures_that_were_exchanged(tmp_path: Path) -> None:
+    """A run that was planned for other pictures does not compute on these, and leaves no directory."""
+    pictures = tmp_path / "pictures"
+    for number, kind in enumerate(["cat", "dog"] * 6):
+        _picture(pictures / kind / f"{number}.png", number)
+    place = Place(root=pictures)
+    small = {"epochs": 1, "train_points": 4, "validation_points": 2, "test_points": 2}
+    runs = plan(find("cnn_grid"), [0], place, dataset="image-folder", changes=small)
+    planned = next(iter(runs.values()))[0]
+    _picture(pictures / "cat" / "0.png", 200)
+
+    with pytest.raises(DataError, match=f"holds other data .* than run {planned.run_id} was planned for"):
+        execute(planned, tmp_path / "runs", place=place)
+    assert not (tmp_path / "runs" / planned.run_id).exists()
+    with pytest.raises(DataError, match="than run"):
+        load(replace(planned, data=""), place)
+
+
+def _picture(path: Path, shade: int) -> None:
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (32, 32), (shade, 0, 0)).save(path)

@@ -145,3 +145,48 @@ def test_the_cache_is_where_the_place_says(tmp_path: Path) -> None:
 
 
 PASSED = gate.Verified(op="", hash="0" * 12, verdict="PASS", compared=1000, resolution=1e-9, problem="")
+
+
+def stopped(config: Config, root: Path) -> Path:
+    """A run that was stopped after its first epoch."""
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        execute(config, root, on_epoch=stop)
+    return root / config.run_id / "env.json"
+
+
+def test_a_run_does_not_go_on_with_other_ops(tmp_path: Path) -> None:
+    """Begun with another version of a rule, it is set aside and computed anew: its halves would not be one run."""
+    path = stopped(config(), tmp_path)
+    env = json.loads(path.read_text())
+    env["verified"]["linear"]["hash"] = "0" * 12
+    path.write_text(json.dumps(env))
+    done = execute(config(), tmp_path)
+
+    assert "env.json: was begun with other versions of linear; moved to" in done.note
+    assert 3 == len(done.record.epochs)
+    assert (tmp_path / f"{config().run_id}.corrupt-1" / "metrics.jsonl").exists()
+
+
+def test_a_run_that_goes_on_elsewhere_says_so(tmp_path: Path) -> None:
+    """Where it was begun stays, and where it went on is added, once."""
+    path = stopped(config(), tmp_path)
+    env = json.loads(path.read_text())
+    path.write_text(json.dumps({**env, "python": "3.0"}))
+    done = execute(config(), tmp_path)
+
+    assert "" == done.note
+    assert "3.0" == done.record.environment["python"]
+    assert [env["python"]] == [place["python"] for place in done.record.environment["resumed"]]
+
+
+def test_a_run_that_goes_on_here_says_nothing(tmp_path: Path) -> None:
+    """The same place is not noted again."""
+    path = stopped(config(), tmp_path)
+    before = path.read_text()
+    execute(config(), tmp_path)
+
+    assert before == path.read_text()
