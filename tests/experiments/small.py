@@ -24,6 +24,8 @@ BUDGET: Mapping[str, Any] = {
 """Too little to judge a claim, enough for a loss to fall."""
 ARGUMENTS = [f"--{name.replace('_', '-')}={value}" for name, value in BUDGET.items()]
 """The same for a command line."""
+FAST = ["--quick", "--seeds", "0", "--workers", "1", *ARGUMENTS]
+"""One seed of it, in this process."""
 MANY = 4
 VARIANTS = {
     f"{experiment.name} {label}": replace(experiment.base, **{**changes, **BUDGET})
