@@ -2,51 +2,55 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
 from typing import Any
 
-from experiments.config import Config
-from experiments.data import DATASETS
-from experiments.errors import ConfigError
-from experiments.experiment import Experiment
-from experiments.recorded import Study, varied
+from experiments.plan import SIZES
+from experiments.recorded import Study
+from experiments.settings import changed
 
-SETTABLE = ("epochs", "batch_size", "lr", "momentum", "train_points", "validation_points", "test_points")
-"""The options of experiments.run that change a setting."""
+SETTABLE = ("epochs", "batch_size", "lr", "momentum", "hidden", "dtype", *SIZES)
+"""The options of experiments.run that change a setting which the runs of a study share."""
 
 
-def command(study: Study) -> str:
-    """What computes the runs of *study* again."""
+def command(study: Study, device: str = "") -> str:
+    """What computes the runs of *study* again; "" where they have a setting that no option sets.
+
+    Where variants have different seeds, it computes all seeds for all of them.
+
+    Args:
+        study: The runs.
+        device: "" for the runs by our ops, else for those by torch on this device.
+    """
+    if set(changed(study.experiment, study.config)) - set(SETTABLE):
+        return ""
+    long, short = (_words(study, device, quick=quick) for quick in (False, True))
+    return " ".join(short if len(short) < len(long) else long)
+
+
+def _words(study: Study, device: str, *, quick: bool) -> list[str]:
     experiment, config = study.experiment, study.config
-    found = _options(experiment, config, quick=False)
-    quick = _options(experiment, config, quick=True)
-    is_quick = len(quick) < len(found)
-    words = [f"python -m experiments.run {experiment.name}"]
+    words = ["python", "-m", "experiments.run", experiment.name]
     if config.dataset != experiment.base.dataset:
-        words.append(f"--data {config.dataset}")
+        words += ["--data", config.dataset]
     if not study.is_generated:
-        words.append("--root PATH")
-    if study.seeds != experiment.default_seeds(quick=is_quick):
-        words.append(f"--seeds {' '.join(map(str, study.seeds))}")
-    return " ".join([*words, *(["--quick", *quick] if is_quick else found)])
+        words += ["--root", "PATH"]
+    if device:
+        words += ["--backend", "torch", *(["--device", device] if device != "cpu" else [])]
+    groups = study.twins[device] if device else study.runs
+    seeds = tuple(sorted({run.record.config.seed for group in groups.values() for run in group}))
+    if seeds != experiment.default_seeds(quick=quick):
+        words += ["--seeds", *map(str, seeds)]
+    if quick:
+        words.append("--quick")
+    settings = changed(experiment, config, quick=quick)
+    if not study.is_generated:  # all there is may be more tomorrow, and --quick takes less
+        settings |= {name: getattr(config, name) for name in SIZES}
+    for name in SETTABLE:
+        if name in settings:
+            words += [f"--{name.replace('_', '-')}", exact(settings[name])]
+    return words
 
 
-def _options(experiment: Experiment, config: Config, *, quick: bool) -> list[str]:
-    """The settings that differ from what the command has by default, as options."""
-    budget = dict(experiment.quick) if quick else {}
-    try:
-        expected = replace(experiment.base, **budget)
-    except ConfigError:
-        expected = experiment.base
-    usual: dict[str, Any] = {name: getattr(expected, name) for name in SETTABLE}
-    if config.dataset != experiment.base.dataset:
-        source = DATASETS[config.dataset]
-        for name in ("train_points", "validation_points", "test_points"):
-            usual[name] = min(getattr(source, name), budget.get(name, math.inf))
-    free = varied(experiment)
-    return [
-        f"--{name.replace('_', '-')} {getattr(config, name):g}"
-        for name in SETTABLE
-        if name not in free and getattr(config, name) != usual[name]
-    ]
+def exact(value: Any) -> str:
+    """A setting as text from which the same value can be read."""
+    return value if isinstance(value, str) else repr(value)

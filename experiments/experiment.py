@@ -15,7 +15,7 @@ from experiments.measures import best_accuracy
 FULL_SEEDS = tuple(range(10))
 QUICK_SEEDS = tuple(range(3))
 QUICK: Mapping[str, Any] = {"epochs": 6, "train_points": 12_800, "validation_points": 2_560, "test_points": 2_560}
-"""What ``--quick`` changes in a config: enough to see the page, too little to judge a claim."""
+"""What ``--quick`` changes in a config: enough to see the page; what is judged on it holds for it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from experiments import cost, speed
 from experiments.claims import Outcome
 from experiments.errors import missing
+from experiments.judged import ruler
 from experiments.mathml import UnknownLatexError, mathml
-from experiments.section import Part, Section, ruler
+from experiments.section import Part, Section
 from experiments.speed import Speed
 from experiments.trust import Trust
 from experiments.verification import ERROR, CheckRow, OpRow, titles
@@ -85,13 +86,18 @@ class Page:
 
     @property
     def claims(self) -> int:
-        """How many claims are judged."""
+        """How many sentences of the study are judged, by the first study of each experiment."""
         return sum(count for _, count in self.outcomes)
 
     @property
+    def measures(self) -> int:
+        """How many numbers judge them."""
+        return sum(len(claim.judgements) for section in self.sections for claim in section.parts[0].claims)
+
+    @property
     def outcomes(self) -> list[tuple[Outcome, int]]:
-        """How many claims are confirmed, refuted, undecided, by the first study of each experiment."""
-        counts = Counter(judgement.outcome for section in self.sections for judgement in section.parts[0].judgements)
+        """How many of them are confirmed, refuted, undecided."""
+        counts = Counter(claim.outcome for section in self.sections for claim in section.parts[0].claims)
         return [(outcome, counts[outcome]) for outcome in Outcome]
 
     @property
@@ -100,8 +106,13 @@ class Page:
         return [part for section in self.sections for part in section.parts]
 
     @property
+    def judgements(self) -> int:
+        """How many numbers are judged on the whole page, also those of our own questions and of later studies."""
+        return sum(len(part.judgements) for part in self.parts)
+
+    @property
     def small(self) -> list[Part]:
-        """The studies whose budget is too small to judge a claim by."""
+        """The studies whose budget is smaller than the experiment's own."""
         return [part for part in self.parts if part.study.is_small]
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,13 @@ from experiments.directory import CONFIG, RESULT, RunDirectory
 from experiments.errors import ConfigError, CorruptRunError
 from experiments.experiment import Experiment
 from experiments.records import Epoch, RunRecord
+from experiments.settings import changed, shared, varied
 
 CIFAR10_JPEG = "35751524d6f6"
 KNOWN_DATA: Mapping[str, tuple[str, str]] = {
     CIFAR10_JPEG: ("CIFAR-10 as JPEG", "the photographs of CIFAR-10, saved as JPEG of quality 75")
 }
 """Pictures that a person's folder may hold: the start of their digest -> their name, and what they are."""
-_FREE = ("seed", "experiment", "backend", "device")
 
 Runs = Mapping[str, tuple["Recorded", ...]]
 """Variant -> its finished runs, by seed."""
@@ -153,6 +153,16 @@ class Study:
         return self.config.dataset == "cifar10" or self.config.data in KNOWN_DATA
 
     @property
+    def is_on_its_data(self) -> bool:
+        """Whether the data are those that were studied: CIFAR-10 by the CNN, the experiment's own by an MLP."""
+        return self.is_cifar10 if self.config.model == "net" else self.config.dataset == self.experiment.base.dataset
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        """The settings that are not those of the experiment on these data, by field."""
+        return changed(self.experiment, self.config)
+
+    @property
     def data_name(self) -> str:
         """What people call the data."""
         return KNOWN_DATA.get(self.config.data, (self.config.dataset, ""))[0]
@@ -164,10 +174,14 @@ class Study:
 
     @property
     def best_run(self) -> Recorded:
-        """The run with the best validation accuracy of any epoch."""
+        """The run with the best validation accuracy of any epoch; one that diverged only where all did."""
         return max(
             self.all_runs,
-            key=lambda run: (max(row.validation_accuracy for row in run.record.epochs), run.record.config.run_id),
+            key=lambda run: (
+                run.record.result.status != "diverged",
+                max(row.validation_accuracy for row in run.record.epochs),
+                run.record.config.run_id,
+            ),
         )
 
 
@@ -176,19 +190,11 @@ def curves_of(runs: Runs) -> dict[str, dict[int, tuple[Epoch, ...]]]:
     return {label: {run.record.config.seed: run.record.epochs for run in group} for label, group in runs.items()}
 
 
-def varied(experiment: Experiment) -> tuple[str, ...]:
-    """The fields in which variants differ."""
-    return tuple(dict.fromkeys(name for changes in experiment.variants.values() for name in changes))
-
-
-def shared(experiment: Experiment, config: Config) -> dict[str, Any]:
-    """What *config* shares with all other runs of its study, by field."""
-    free = {*varied(experiment), *_FREE}
-    return {field.name: getattr(config, field.name) for field in fields(config) if field.name not in free}
-
-
 def studies(experiment: Experiment, runs: Iterable[Recorded]) -> tuple[Study, ...]:
-    """The whole studies among *runs*: those on real data first, then those with the full budget, then the larger.
+    """The whole studies among *runs*, the one that counts first.
+
+    That is: one on the study's own data before others, then on real data before generated, then with the full budget
+    before a small one, then with more runs, then with fewer settings that are not the experiment's own.
 
     Args:
         experiment: The experiment.
@@ -235,5 +241,11 @@ def _sorted(experiment: Experiment, groups: Mapping[str, list[Recorded]]) -> dic
 
 
 def _order(study: Study) -> tuple[Any, ...]:
-    config = study.config
-    return study.is_generated, study.is_small, -len(study.all_runs), config.dataset, config.run_id
+    return (
+        not study.is_on_its_data,
+        study.is_generated,
+        study.is_small,
+        -len(study.all_runs),
+        len(study.changed),
+        study.config.run_id,
+    )

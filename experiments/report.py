@@ -27,9 +27,10 @@ from experiments.page import Page, render
 from experiments.plan import plan
 from experiments.progress import progress
 from experiments.publish import RECORDS, gallery_of
-from experiments.recorded import Collected, Recorded, Study, collect, shared, studies
+from experiments.recorded import Collected, Recorded, Study, collect, studies
 from experiments.report_json import as_json
 from experiments.section import Section, make_section
+from experiments.settings import shared
 from experiments.speed import speed
 from experiments.sweep import state_of
 from experiments.trust import trust
@@ -49,7 +50,7 @@ class Options:
     """
 
     quick: cli.Flag = False
-    """Fewer examples; and what has to be run has fewer seeds, epochs and points: its claims stay undecided."""
+    """Fewer examples, and for what has to be run fewer seeds, epochs and points: judgements hold for that budget."""
     train: cli.Flag = False
     """Run every experiment on generated data, also those that have runs."""
     out: cli.OutFolder = Path("report")
@@ -110,7 +111,7 @@ def _main(options: Options) -> int:
         speed=speed(),
     )
     write(page, out)
-    print(f"{page.passed} of {len(ops)} ops pass; {told_outcomes(page)}; the report: {out / 'index.html'}")
+    print(f"{page.passed} of {len(ops)} ops pass; claims: {told_outcomes(page)}; the report: {out / 'index.html'}")
     return code
 
 

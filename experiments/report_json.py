@@ -52,6 +52,7 @@ def _section_json(section: Section) -> dict[str, Any]:
 def _part_json(part: Part) -> dict[str, Any]:
     study = part.study
     return {
+        "heading": part.heading,
         "data": {"name": study.config.dataset, "title": study.data_title, "digest": study.config.data},
         "small": study.is_small,
         "settings": dict(part.settings),
@@ -64,9 +65,14 @@ def _part_json(part: Part) -> dict[str, Any]:
         "chosen": [asdict(chosen) for chosen in part.chosen],
         "best_on_test": asdict(part.on_test),
         "reported": asdict(part.reported) if part.reported else None,
+        "sentences": [
+            {"text": sentence.text, "of_study": sentence.of_study, "outcome": sentence.outcome.value}
+            for sentence in part.sentences
+        ],
         "claims": [
             {
                 "text": judgement.claim.text,
+                "of_study": judgement.claim.of_study,
                 "measured": judgement.claim.measured,
                 "variant": judgement.claim.variant,
                 "against": judgement.claim.against,
@@ -83,6 +89,7 @@ def _part_json(part: Part) -> dict[str, Any]:
                 "device": twin.device,
                 "version": twin.version,
                 "no_slower": twin.is_no_slower,
+                "command": part.torch_commands[twin.device],
                 **{side.label: {**asdict(side), "ratio": side.ratio} for side in (twin.total, *twin.variants)},
             }
             for twin in part.twins

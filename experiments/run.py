@@ -42,7 +42,7 @@ class Options:
     dry_run: cli.Flag = False
     """Show what would be computed, and stop."""
     quick: cli.Flag = False
-    """Fewer seeds, epochs and points: seconds, and too little to judge a claim."""
+    """Fewer seeds, epochs and points: seconds; what is judged holds for that budget."""
     seeds: cli.Seeds = None
     """The seeds; --list shows the experiment's own."""
     out: cli.OutFolder = Path("runs")

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from experiments.again import command
-from experiments.claims import Expect, Judgement, Outcome, judge
+from experiments.claims import Judgement, Outcome, judge
 from experiments.drawn import Figure, Panel, figures
 from experiments.experiment import Experiment
 from experiments.gallery import Gallery
 from experiments.grid import HeatMap, heat_maps
+from experiments.headings import headings
+from experiments.judged import Sentence, sentences
 from experiments.measures import best_accuracy, test_accuracy_at_best
-from experiments.recorded import Recorded, Study, shared
+from experiments.recorded import Recorded, Study
+from experiments.settings import shared
 from experiments.statistics import Summary, summarize
 from experiments.twin import Twin, twins
 
-__all__ = ["Panel", "Part", "Ruler", "Section", "make_part", "make_section", "ruler"]
+__all__ = ["Chosen", "Panel", "Part", "Reported", "Section", "Variant", "make_part", "make_section"]
 
 MODEL_FIELDS = ("hidden", "layers", "activation", "residual")
 
@@ -84,6 +86,7 @@ class Part:
 
     Attributes:
         name: Its id on the page.
+        heading: Its data and what else tells it from other studies.
         study: The runs.
         figures: The study's figures, made again.
         variants: One row per variant.
@@ -91,15 +94,17 @@ class Part:
         on_test: The best test accuracy of any variant and epoch, over seeds: what choosing on the test set would give.
         reported: What the study reports; None where it says nothing of such data.
         heat_maps: The grid.
-        judgements: The claims.
+        judgements: The claims, number by number.
         twins: The comparison with torch.
         gallery: Filters and mistakes of the best run, where there are any.
         settings: What all runs share.
-        command: What computes these runs again.
+        command: What computes these runs again; "" where no command does.
+        torch_commands: Device -> the same for the runs by torch.
         links: Variant -> one (seed, id, link) per run; no link where the run is too far from the page.
     """
 
     name: str
+    heading: str
     study: Study
     figures: tuple[Figure, ...]
     variants: tuple[Variant, ...]
@@ -112,6 +117,7 @@ class Part:
     gallery: Gallery | None
     settings: Mapping[str, Any]
     command: str
+    torch_commands: Mapping[str, str]
     links: Mapping[str, tuple[tuple[int, str, str], ...]]
 
     @property
@@ -123,17 +129,19 @@ class Part:
         return f"{min(sizes)} to {_seeds(max(sizes))}"
 
     @property
-    def claims(self) -> dict[str, list[Judgement]]:
-        """The judgements by what the study says."""
-        found: dict[str, list[Judgement]] = {}
-        for judgement in self.judgements:
-            found.setdefault(judgement.claim.text, []).append(judgement)
-        return found
+    def sentences(self) -> tuple[Sentence, ...]:
+        """The judgements by what is said."""
+        return sentences(self.judgements)
+
+    @property
+    def claims(self) -> tuple[Sentence, ...]:
+        """The sentences of the study."""
+        return tuple(sentence for sentence in self.sentences if sentence.of_study)
 
     @property
     def outcomes(self) -> dict[Outcome, int]:
-        """How many claims are confirmed, refuted, undecided."""
-        counts = Counter(judgement.outcome for judgement in self.judgements)
+        """How many sentences of the study are confirmed, refuted, undecided."""
+        counts = Counter(sentence.outcome for sentence in self.claims)
         return {outcome: counts[outcome] for outcome in Outcome}
 
 
@@ -165,21 +173,27 @@ def make_section(
         gallery: What there is to see of a study.
     """
     parts = []
-    for number, study in enumerate(studies, start=1):
+    for number, (study, heading) in enumerate(zip(studies, headings(studies), strict=True), start=1):
         name = experiment.name if number == 1 else f"{experiment.name}-{number}"
-        parts.append(make_part(study, name, link=link, gallery=gallery))
+        parts.append(make_part(study, name, heading, link=link, gallery=gallery))
     return Section(experiment=experiment, parts=tuple(parts))
 
 
 def make_part(
-    study: Study, name: str, *, link: Callable[[Recorded], str], gallery: Callable[[Study], Gallery | None]
+    study: Study,
+    name: str,
+    heading: str,
+    *,
+    link: Callable[[Recorded], str],
+    gallery: Callable[[Study], Gallery | None],
 ) -> Part:
-    """Everything about one study; *name* is its id on the page."""
+    """Everything about one study; *name* is its id on the page, *heading* what it is called there."""
     experiment = study.experiment
     variants = {label: _variant(label, group) for label, group in study.runs.items()}
     curves = experiment.with_chosen(study.curves)
     return Part(
         name=name,
+        heading=heading,
         study=study,
         figures=figures(study, f"{name}-figure"),
         variants=tuple(variants.values()),
@@ -195,6 +209,7 @@ def make_part(
         gallery=gallery(study),
         settings=_settings(study),
         command=command(study),
+        torch_commands={device: command(study, device) for device in study.twins},
         links={
             label: tuple((run.record.config.seed, run.record.config.run_id, link(run)) for run in group)
             for label, group in study.runs.items()
@@ -233,37 +248,3 @@ def _settings(study: Study) -> dict[str, Any]:
     rest = shared(study.experiment, study.config)
     unsaid = [*(MODEL_FIELDS if study.config.model == "net" else ()), *(() if study.config.data else ("data",))]
     return {name: value for name, value in rest.items() if name not in unsaid}
-
-
-@dataclass(frozen=True)
-class Ruler:
-    """A claim's interval as places on a ruler from 0 to 100, with 0 of the difference at 50.
-
-    Attributes:
-        low: Where the interval starts.
-        mean: Where the mean is.
-        high: Where the interval ends.
-        claimed_from: Where the claimed region starts.
-        claimed_to: Where it ends.
-    """
-
-    low: float
-    mean: float
-    high: float
-    claimed_from: float
-    claimed_to: float
-
-
-def ruler(judgement: Judgement) -> Ruler | None:
-    """The interval drawn to scale; None where there is no finite one."""
-    difference, claim = judgement.difference, judgement.claim
-    if difference is None or not all(map(math.isfinite, (difference.low, difference.mean, difference.high))):
-        return None
-    reach = max(abs(difference.low), abs(difference.high), claim.margin) or 1.0
-    place: Callable[[float], float] = lambda value: round(50 + 45 * value / reach, 2)  # noqa: E731 - typed
-    regions = {
-        Expect.HIGHER: (50.0, 100.0),
-        Expect.LOWER: (0.0, 50.0),
-        Expect.SIMILAR: (place(-claim.margin), place(claim.margin)),
-    }
-    return Ruler(place(difference.low), place(difference.mean), place(difference.high), *regions[claim.expect])

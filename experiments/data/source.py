@@ -1,7 +1,7 @@
 """What a data set is: its splits, where it may be found, and what is known of it before it is loaded.
 
-Split: ``train`` is learned from, ``validation`` is what chooses, where something is chosen, ``test`` chooses nothing: its
-accuracy is told for each epoch, as the study draws it.
+Split: ``train`` is learned from, ``validation`` is what chooses, where something is chosen, ``test`` chooses nothing:
+its accuracy is told for each epoch, as the study draws it.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ ENVIRONMENT: dict[str, Any] = {
     "packages": {"numpy": "2.4.6", "torch": "2.13.0", "hypothesis": None},
     "git": None,
     "threads": [{"library": "openblas", "version": "0.3", "threads": 1}],
+    "verified": {},
 }
 REAL: dict[str, Any] = {
     "dataset": "image-folder",
@@ -34,6 +35,16 @@ REAL: dict[str, Any] = {
     "test_points": 10_000,
 }
 """The fields of a run on CIFAR-10 as JPEG."""
+FASHION: dict[str, Any] = {
+    "dataset": "fashion-mnist",
+    "data": "f32968c6ab6a",
+    "classes": 10,
+    "hidden": 0,
+    "train_points": 54_000,
+    "validation_points": 6_000,
+    "test_points": 10_000,
+}
+"""The fields of a run of an MLP on Fashion-MNIST."""
 
 
 def rows(config: Config) -> list[Epoch]:

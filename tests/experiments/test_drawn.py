@@ -10,18 +10,13 @@ from statistics import fmean, stdev
 import pytest
 
 from experiments import drawn
-from experiments.catalogue import EXPERIMENTS, find
+from experiments.catalogue import find
 from experiments.experiment import Experiment, Picture
 from experiments.figures import MOST_POINTS, Line, chart, common_limits, key
 from experiments.grid import STEPS, heat_maps
-from experiments.measures import best_accuracy, final_accuracy, restlessness
-from experiments.page import Page, render
+from experiments.measures import best_accuracy
 from experiments.recorded import Recorded, Study, studies
-from experiments.section import Section, make_section
-from experiments.statistics import summarize
-from experiments.twin import Twin, twins
 from tests.experiments.made_up import REAL, recorded, recorded_runs
-from tests.experiments.reports import words
 from tests.experiments.small import epoch
 
 GRID, OPTIMIZERS = find("cnn_grid"), find("optimizers")
@@ -178,162 +173,6 @@ def test_a_grid_of_equals_and_of_lost_runs() -> None:
 
     assert {STEPS} == {cell.step for cell in cells[0]}
     assert [0] + [STEPS] * 17 == sorted(cell.step for cell in cells[1])
-
-
-def only(found: tuple[Twin, ...]) -> Twin:
-    """The one comparison."""
-    (twin,) = found
-    return twin
-
-
-def test_beside_torch(grid: Study) -> None:
-    """Pairs of a variant and a seed: the mean difference with its interval, and the sum of the seconds."""
-    twin = only(twins(grid, "n"))
-    pairs = [
-        (run, other)
-        for label, group in grid.twins["cpu"].items()
-        for run, other in zip(grid.runs[label][:2], group, strict=True)
-    ]
-    differences = [final_accuracy(one.record.epochs) - final_accuracy(two.record.epochs) for one, two in pairs]
-
-    assert ("cpu", "2.13.0", 36, 36) == (twin.device, twin.version, twin.total.difference.n, twin.total.timed)
-    assert summarize(differences) == twin.total.difference
-    assert (720.0, 720.0, 1.0, True) == (twin.total.ours, twin.total.torch, twin.total.ratio, twin.is_no_slower)
-    assert list(GRID.variants) == [side.label for side in twin.variants]
-    assert {2} == {side.difference.n for side in twin.variants}
-    assert 2 == len(twin.panels)
-
-
-@pytest.mark.parametrize(("ours", "torch", "kept"), [(2.0, 2.1, True), (2.1, 2.0, False)])
-def test_no_slower_than_torch(ours: float, torch: float, kept: bool) -> None:
-    """The promise is on the total; the page says whether it is kept."""
-    experiment = find("activations")
-    runs = [
-        recorded(run.record.config, seconds=seconds)
-        for backend, seconds in (("ops", ours), ("torch", torch))
-        for run in recorded_runs(experiment, (0,), backend=backend)
-    ]
-    study = study_of(experiment, *runs)
-    twin = only(twins(study, "n"))
-    text = words(page(make_section(experiment, [study])))
-
-    assert (ours / torch, kept) == (pytest.approx(twin.total.ratio), twin.is_no_slower)
-    assert f"same harness {'✓ kept' if kept else '✗ not kept'}" in text
-    assert f"{ours / torch:.2f}× the time" in text
-
-
-def test_time_that_is_not_known(grid: Study) -> None:
-    """A pair without the time of every epoch is compared, but not timed."""
-    first = grid.all_runs[0].record.config
-    ours = [run for run in grid.all_runs if run.record.config != first]
-    theirs = [run for group in grid.twins["cpu"].values() for run in group]
-    twin = only(twins(study_of(GRID, recorded(first, seconds=0), *ours, *theirs), "n"))
-    nothing = [recorded(run.record.config, seconds=0) for run in theirs]
-    untimed = only(twins(study_of(GRID, *grid.all_runs, *nothing), "n"))
-
-    assert (36, 35, 700.0) == (twin.total.difference.n, twin.total.timed, twin.total.ours)
-    assert (0, None, None) == (untimed.total.timed, untimed.total.ratio, untimed.is_no_slower)
-    assert "time unknown" in page(make_section(GRID, [study_of(GRID, *grid.all_runs, *nothing)]))
-
-
-def test_torch_on_a_gpu_is_another_race() -> None:
-    """The accuracies are compared; that our processor is slower breaks no promise. No pair: no comparison."""
-    experiment = find("activations")
-    ours = recorded_runs(experiment, (0, 1))
-    on_gpu = [
-        recorded(one.record.config, seconds=0.1)
-        for one in recorded_runs(experiment, (0,), backend="torch", device="cuda")
-    ]
-    twin = only(twins(study_of(experiment, *ours, *on_gpu), "n"))
-
-    assert ("cuda", None, 2) == (twin.device, twin.is_no_slower, twin.total.difference.n)
-    other_seed = recorded_runs(experiment, (7,), backend="torch")
-    assert () == twins(study_of(experiment, *ours, *other_seed), "n")
-
-
-def page(*sections: Section) -> str:
-    """The HTML of a page with nothing else."""
-    return render(Page(ops=[], sections=sections, environments={}, quick=False, examples=1, command="c"))
-
-
-def test_the_best_is_chosen_by_validation(grid: Study) -> None:
-    """Its test accuracy is at the epochs that validation chose, with n and interval, beside what the study reports."""
-    section = make_section(GRID, [grid])
-    (part,) = section.parts
-    (chosen,) = part.chosen
-    text = words(page(section))
-    tests = [run.record.result.best_test_accuracy for run in grid.runs[chosen.variant.label]]
-    on_test = [
-        max(row.test_accuracy for run in grid.all_runs if run.record.config.seed == seed for row in run.record.epochs)
-        for seed in (0, 1, 2)
-    ]
-
-    assert GRID.chosen(grid.curves) == {chosen.label: chosen.variant.label}
-    assert summarize(tests) == chosen.variant.test
-    best = [best_accuracy(run.record.epochs) for run in grid.runs[chosen.variant.label]]
-    assert summarize(best) == chosen.variant.validation
-    assert (fmean(on_test), 3) == (pytest.approx(part.on_test.mean), part.on_test.n)
-    assert f"{chosen.variant.test.mean:.4f} ± {chosen.variant.test.std:.4f}" in text
-    assert f"[{chosen.variant.test.low:.4f}, {chosen.variant.test.high:.4f}]" in text
-    assert "what the study reports lr 0.001, momentum 0.95 1 8 – 0.6391" in text
-    assert "The study chose among its runs and epochs on the test set" in text
-    shapes = words(page(make_section(GRID, [study_of(GRID, *recorded_runs(GRID, (0,)))])))
-    assert "0.6391" not in shapes
-    assert "The study used CIFAR-10: what it says is about other pictures." in shapes
-
-
-def test_claims_are_grouped(optimizers: Study) -> None:
-    """A sentence of the study stands once, with each number that can contradict it, of the chosen variants."""
-    section = make_section(OPTIMIZERS, [optimizers])
-    html = page(section)
-    sgd, adam = (optimizers.curves[name] for name in OPTIMIZERS.chosen(optimizers.curves).values())
-    moves = [restlessness(adam[seed]) - restlessness(sgd[seed]) for seed in (0, 1, 2)]
-
-    assert summarize(moves) == section.parts[0].judgements[0].difference
-    assert 1 == html.count("“Adam is less stable on the test set.”")
-    assert 3 == html.count('<div class="judgement')
-    assert 2 == html.count('<p class="said">')
-
-
-def test_several_studies_of_one_experiment(grid: Study) -> None:
-    """All are shown, the one that counts first; a small one says so; ids are used once."""
-    small = study_of(GRID, *recorded_runs(GRID, (0,), epochs=2))
-    section = make_section(GRID, [grid, small])
-    one = Page(ops=[], sections=[section], environments={}, quick=False, examples=1, command="c")
-    html = render(one)
-    ids = re.findall(r'\bid="([^"]*)"', html)
-
-    assert len(ids) == len(set(ids))
-    assert len(GRID.claims) == one.claims
-    assert "counted is the first study of each experiment" in html
-    assert ["CIFAR-10 as JPEG", "shapes"] == re.findall(r'<h3 id=".*?-data">On (.*?)</h3>', html)
-    assert 1 == html.count("<strong>Small budget</strong>")
-
-
-def test_links_to_records(grid: Study) -> None:
-    """Every run is a link, where its directory can be reached from the page, and its id where it cannot."""
-    linked = page(make_section(GRID, [grid], link=lambda run: f"../{run.path.name}/"))
-    plain = page(make_section(GRID, [grid]))
-
-    for run in grid.all_runs:
-        name = run.record.config.run_id
-        assert f'<a href="../{name}/">{run.record.config.seed}: <code>{name}</code></a>' in linked
-        assert f"<code>{name}</code>" in plain
-    assert "<a href" not in re.sub(r'<a [^>]*href="#.*?</a>|<a class="skip".*?</a>', "", plain)
-
-
-def test_the_page_stays_light() -> None:
-    """All experiments with all seeds on both backends, and the MLPs twice."""
-    sections = []
-    for experiment in EXPERIMENTS:
-        real = REAL if experiment.base.model == "net" else {}
-        runs = recorded_runs(experiment, experiment.seeds, **real)
-        runs += recorded_runs(experiment, experiment.seeds, **real, backend="torch")
-        sections.append(make_section(experiment, studies(experiment, runs)))
-    html = page(*sections)
-
-    assert sum(len(section.parts[0].study.all_runs) for section in sections) == 90 + 40 + 20 + 20
-    assert len(html.encode()) < WEIGHT
 
 
 def test_a_chart_has_few_points_and_digits() -> None:

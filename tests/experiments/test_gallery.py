@@ -24,13 +24,11 @@ from experiments.errors import CorruptRunError, DataError
 from experiments.execute import execute, load
 from experiments.gallery import GALLERY, MOST_MISTAKES, Gallery, can_be_made, make_gallery, mistakes, png, read_gallery
 from experiments.page import Page, render
-from experiments.publish import KEPT, publish
-from experiments.recorded import collect, studies
+from experiments.recorded import studies
 from experiments.records import State
 from experiments.section import make_section
-from tests.experiments.made_up import recorded_runs, write_study
+from tests.experiments.made_up import recorded_runs, write_run
 from tests.experiments.reports import OF_CNN
-from tests.experiments.small import times
 
 OPTIMIZERS = find("optimizers")
 CONFIG = OPTIMIZERS.configs((0,), **OF_CNN)["SGD, lr 0.03"][0]
@@ -135,17 +133,13 @@ def test_other_data_are_refused(runs: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_data_with_another_digest_are_refused(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are told before anything is computed."""
     config = replace(CONFIG, data="abc")
-    execute(config, runs)
-    source = DATASETS["shapes"]
-    for digest, is_right in (("abcdef", True), ("abdef", False)):
-        known = replace(source.prepare(Place()), digest=digest)
-        found = replace(source, prepare=lambda _, known=known: known)
-        monkeypatch.setattr("experiments.gallery.DATASETS", {"shapes": found})
-        if is_right:
-            make_gallery(config, runs, Place())
-        else:
-            with pytest.raises(DataError, match=f"shapes: are other data than those of run {config.run_id}"):
-                make_gallery(config, runs, Place())
+    write_run(runs, config)
+    known = replace(DATASETS["shapes"].prepare(Place()), digest="abdef")
+    stored = replace(DATASETS["shapes"], generated=False, prepare=lambda _: known)
+    monkeypatch.setattr("experiments.execute.DATASETS", {"shapes": stored})
+
+    with pytest.raises(DataError, match=f"shapes: holds other data .* than run {config.run_id} was planned for"):
+        make_gallery(config, runs, Place())
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint"])
@@ -200,112 +194,6 @@ def test_on_the_page(root: Path) -> None:
         assert f'src="data:image/png;base64,{one.png}"' in html
         assert f'alt="Test picture {number}: {one.true}, taken for {one.predicted}"' in html
     assert "<img " not in without
-
-
-def published(runs: Path, target: Path, *arguments: str) -> int:
-    """Call the command."""
-    return command.main([*arguments, "--runs", str(runs), "--to", str(target)])
-
-
-def test_records_are_kept_without_checkpoints(runs: Path, tmp_path: Path, capsys: Any) -> None:
-    """Small files only, equal to the bit, readable as runs; a second call writes nothing."""
-    target = tmp_path / "records"
-    assert 0 == published(runs, target)
-    source, copy = runs / CONFIG.run_id, target / CONFIG.run_id
-
-    assert sorted(KEPT) == sorted(path.name for path in copy.iterdir())
-    assert all((source / name).read_bytes() == (copy / name).read_bytes() for name in KEPT)
-    assert [CONFIG.run_id] == list(collect([target]).runs)
-    assert capsys.readouterr().out == f"1 runs copied to {target}; 0 were there\n"
-    before = times(target)
-    assert 0 == published(runs, target)
-    assert before == times(target)
-    assert capsys.readouterr().out == f"0 runs copied to {target}; 1 were there\n"
-
-
-def test_only_the_named_experiments(runs: Path, tmp_path: Path, capsys: Any) -> None:
-    """Others stay where they are; a name that is none is a mistake."""
-    write_study(runs, find("activations"), (0,))
-    assert 0 == published(runs, tmp_path / "records", "activations", "residual")
-    assert {"activations"} == {run.record.config.experiment for run in collect([tmp_path / "records"]).runs.values()}
-    assert 2 == published(runs, tmp_path / "records", "cnn")
-    assert "error: unknown experiment 'cnn'" in capsys.readouterr().err
-
-
-def test_the_best_run_has_a_gallery(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    """Of each whole study of the CNN, where there is a checkpoint; made once, and gained by a record that was there."""
-    alone = replace(OPTIMIZERS, variants={"SGD, lr 0.03": OPTIMIZERS.variants["SGD, lr 0.03"]}, tuned={})
-    assert 0 == published(runs, tmp_path / "records")
-    assert not (tmp_path / "records" / CONFIG.run_id / GALLERY).exists()
-    monkeypatch.setattr(command, "EXPERIMENTS", (alone,))
-    assert 0 == published(runs, tmp_path / "records")
-    kept = read_gallery(tmp_path / "records" / CONFIG.run_id)
-
-    assert make_gallery(CONFIG, runs, Place()) == kept
-    assert not (tmp_path / "records" / CONFIG.run_id / CHECKPOINT).exists()
-    with monkeypatch.context() as patch:
-        patch.setattr(command, "make_gallery", lambda *_: pytest.fail("made again"))
-        assert 0 == published(runs, tmp_path / "records")
-    (runs / CONFIG.run_id / GALLERY).unlink()
-    (runs / CONFIG.run_id / CHECKPOINT).write_bytes(b"")
-    capsys.readouterr()
-    assert 2 == published(runs, tmp_path / "records")
-    assert capsys.readouterr().err.startswith(f"no pictures of run {CONFIG.run_id}: ")
-    assert kept == read_gallery(tmp_path / "records" / CONFIG.run_id)
-
-
-def test_a_full_disk_leaves_no_half_of_a_record(
-    runs: Path, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """All files of a record are there, or none; a record that was there stays."""
-    target, room = tmp_path / "records", [3]
-    write = command.write_atomic
-
-    def fail(path: Path, content: bytes | str) -> None:
-        if not room[0]:
-            raise OSError(28, "No space left on device")
-        room[0] -= 1
-        write(path, content)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(command, "write_atomic", fail)
-        assert 2 == published(runs, target)
-    assert "No space left on device" in capsys.readouterr().err
-    assert [] == list(target.iterdir())
-    assert 0 == published(runs, target)
-
-
-def test_a_damaged_record_is_replaced(runs: Path, tmp_path: Path) -> None:
-    """The run that is copied is the same one, and whole; what a killed call left is removed."""
-    (run,) = collect([runs]).runs.values()
-    (tmp_path / f"{CONFIG.run_id}.1.tmp").mkdir()
-    assert publish(run, tmp_path)
-    (tmp_path / CONFIG.run_id / "metrics.jsonl").write_text("")
-
-    assert publish(run, tmp_path)
-    assert not publish(run, tmp_path)
-    assert {CONFIG.run_id, "runs"} == {path.name for path in tmp_path.iterdir()}
-
-
-def test_a_damaged_run_is_left_out(runs: Path, tmp_path: Path, capsys: Any) -> None:
-    """It is told, the others are kept, and the code is 2."""
-    (whole, *_) = write_study(runs, find("activations"), (0,))
-    (runs / CONFIG.run_id / "metrics.jsonl").write_text("")
-
-    assert 2 == published(runs, tmp_path / "records")
-    assert f"{runs / CONFIG.run_id / 'metrics.jsonl'}: was changed after" in capsys.readouterr().err
-    assert (tmp_path / "records" / whole.name / "result.json").exists()
-    assert not (tmp_path / "records" / CONFIG.run_id).exists()
-
-
-def test_no_such_folder(tmp_path: Path, capsys: Any) -> None:
-    """A folder of runs or of data that is not there is a mistake in one line, and nothing is copied."""
-    write_study(tmp_path / "runs", find("activations"), (0,))
-    assert 2 == published(tmp_path / "runs", tmp_path / "records", "--root", "nowhere")
-    assert capsys.readouterr().err.startswith("error: nowhere: no such file or folder; --root (or GRADSPEC_DATA)")
-    assert not (tmp_path / "records").exists()
-    assert 2 == published(tmp_path / "nowhere", tmp_path / "records")
-    assert capsys.readouterr().err == f"error: {tmp_path / 'nowhere'}: is no folder of runs; --runs names one\n"
 
 
 def test_torch_and_mlps_have_no_gallery(runs: Path) -> None:

@@ -14,12 +14,13 @@ import pytest
 
 from experiments.catalogue import EXPERIMENTS
 from experiments.figures import Line, chart
+from experiments.judged import ruler
 from experiments.page import Page, number, render, resolution, signed
 from experiments.recorded import Recorded, Study
 from experiments.records import Epoch, Result, RunRecord
 from experiments.report import places
 from experiments.report_json import as_json
-from experiments.section import Section, make_section, ruler
+from experiments.section import Section, make_section
 from experiments.verification import ERROR, CheckRow, OpRow
 from tests.experiments.reports import visible_text
 from tests.experiments.small import config, epoch

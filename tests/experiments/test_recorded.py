@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,23 +11,13 @@ from typing import Any
 
 import pytest
 
-from experiments.again import command
 from experiments.catalogue import EXPERIMENTS, find
 from experiments.experiment import Experiment
-from experiments.recorded import Study, collect, studies, varied
-from tests.experiments.made_up import REAL, recorded, recorded_runs, write_run, write_study
-from tests.experiments.small import config
+from experiments.recorded import Study, collect, studies
+from tests.experiments.made_up import FASHION, REAL, recorded, recorded_runs, write_run, write_study
+from tests.experiments.small import config, epoch
 
 GRID, OPTIMIZERS = find("cnn_grid"), find("optimizers")
-FASHION: dict[str, Any] = {
-    "dataset": "fashion-mnist",
-    "data": "abc",
-    "classes": 10,
-    "hidden": 0,
-    "train_points": 54_000,
-    "validation_points": 6_000,
-    "test_points": 10_000,
-}
 
 
 def one_study(experiment: Experiment, seeds: range, **changes: Any) -> Study:
@@ -61,19 +52,49 @@ def test_a_study_has_every_variant() -> None:
     assert 18 == len(studies(GRID, [*runs, strange])[0].all_runs)
 
 
-def test_the_order_of_studies() -> None:
-    """Real data before generated, then the full budget before a small one, then more runs before fewer."""
-    experiment = find("activations")
-    small = recorded_runs(experiment, range(9), epochs=2)
-    little = recorded_runs(experiment, range(9), train_points=experiment.base.train_points // 2 - 1)
-    full = recorded_runs(experiment, range(2))
-    more = recorded_runs(experiment, range(3), lr=0.02)
-    real = recorded_runs(experiment, range(1), epochs=3, **FASHION)
-    found = studies(experiment, [*small, *full, *more, *real, *little])
+LITTLE: dict[str, Any] = {"train_points": 20_000}
 
-    assert [2, 6, 4, 18, 18] == [len(study.all_runs) for study in found]
-    assert [False, True, True, True, True] == [study.is_generated for study in found]
-    assert [True, False, False, True, True] == [study.is_small for study in found]
+
+@pytest.mark.parametrize(
+    ("experiment", "first", "second"),
+    [
+        # the study's own data, though the others are real, have more runs and the experiment's own settings
+        ("activations", (1, LITTLE | {"epochs": 2, "lr": 0.1}), (3, FASHION)),
+        ("cnn_grid", (1, REAL | {"epochs": 2}), (2, {})),
+        ("cnn_grid", (1, REAL | {"epochs": 2}), (2, REAL | {"data": "0123456789ab"})),
+        # real data, though the generated ones have the full budget, more runs and the experiment's own settings
+        ("cnn_grid", (1, REAL | {"data": "0123456789ab", "epochs": 2, "dtype": "float64"}), (2, {})),
+        # the full budget, though the small one has more runs and fewer settings are others
+        ("activations", (1, {"lr": 0.1, "batch_size": 64, "momentum": 0.5}), (3, {"epochs": 2})),
+        ("activations", (1, {"lr": 0.1, "batch_size": 64}), (3, {"train_points": 29_999})),
+        # more runs, though their settings are others
+        ("activations", (3, {"lr": 0.1}), (2, {})),
+        # the experiment's own settings, and then fewer that are others
+        ("activations", (2, {}), (2, {"lr": 0.1})),
+        ("activations", (2, FASHION), (2, FASHION | {"lr": 0.001})),
+        ("activations", (2, FASHION | {"lr": 0.001}), (2, FASHION | {"lr": 0.001, "hidden": 256})),
+    ],
+)
+def test_the_study_that_counts(
+    experiment: str, first: tuple[int, dict[str, Any]], second: tuple[int, dict[str, Any]]
+) -> None:
+    """A reason decides only where every reason before it is equal, and against all that come after it."""
+    one = find(experiment)
+    runs = [recorded_runs(one, range(seeds), **changes) for seeds, changes in (first, second)]
+    counts = runs[0][0].record.config
+
+    for group in (runs, runs[::-1]):
+        found, other = studies(one, [run for part in group for run in part])
+        assert counts == found.config != other.config
+
+
+def test_equal_studies_are_in_the_order_of_their_ids() -> None:
+    """The order is the same, whatever the order of the folders."""
+    experiment = find("activations")
+    runs = [run for lr in (0.1, 0.2, 0.3, 0.4) for run in recorded_runs(experiment, (0,), lr=lr)]
+    ids = [study.config.run_id for study in studies(experiment, runs)]
+
+    assert sorted(ids) == ids == [study.config.run_id for study in studies(experiment, runs[::-1])]
 
 
 def test_a_smaller_set_is_no_small_budget() -> None:
@@ -115,45 +136,20 @@ def test_what_the_data_are_called() -> None:
 
 
 def test_the_best_run() -> None:
-    """The run with the highest validation accuracy of any epoch, whatever its test accuracy."""
-    study = one_study(GRID, range(2))
-    best = max(row.validation_accuracy for run in study.all_runs for row in run.record.epochs)
+    """The run with the highest validation accuracy of any epoch, also if it fell again, whatever the test says."""
+    configs = [config for group in OPTIMIZERS.configs((0,)).values() for config in group]
+    curves = [[epoch(number, validation_accuracy=0.1, test_accuracy=0.9) for number in (1, 2, 3)] for _ in configs]
+    curves[1][2] = epoch(3, validation_accuracy=0.6)  # the best by the last epoch
+    curves[2][1] = epoch(2, validation_accuracy=0.7)
+    curves[4][0] = epoch(1, validation_accuracy=0.65)  # the best by the first one
+    curves[5][1] = epoch(2, validation_accuracy=0.8, loss_epoch_mean=math.nan)
+    curves[5][2] = epoch(3, validation_accuracy=0.1, loss_epoch_mean=math.nan)  # diverged: its weights are no numbers
+    (study,) = studies(OPTIMIZERS, [recorded(*pair) for pair in zip(configs, curves, strict=True)])
+    lost = [[epoch(loss_epoch_mean=math.nan, validation_accuracy=value)] for value in (0.1, 0.3, 0.2, 0.1)] * 2
+    (only_lost,) = studies(OPTIMIZERS, [recorded(*pair) for pair in zip(configs, lost, strict=True)])
 
-    assert best in [row.validation_accuracy for row in study.best_run.record.epochs]
-
-
-@pytest.mark.parametrize(
-    ("experiment", "seeds", "changes", "expected"),
-    [
-        ("activations", range(10), {}, ""),
-        (
-            "activations",
-            range(3),
-            {"epochs": 6, "train_points": 12_800, "validation_points": 2_560, "test_points": 2_560},
-            " --quick",
-        ),
-        ("activations", range(3), {}, " --seeds 0 1 2"),
-        ("activations", range(10), {"epochs": 3, "lr": 0.1}, " --epochs 3 --lr 0.1"),
-        (
-            "activations",
-            range(10),
-            FASHION | {"train_points": 50_000, "validation_points": 10_000},
-            " --data fashion-mnist --root PATH",
-        ),
-        ("cnn_grid", range(5), REAL, " --data image-folder --root PATH"),
-        (
-            "optimizers",
-            range(5),
-            REAL | {"train_points": 500, "batch_size": 8},
-            " --data image-folder --root PATH --batch-size 8 --train-points 500",
-        ),
-    ],
-)
-def test_the_command_of_a_study(experiment: str, seeds: range, changes: dict[str, Any], expected: str) -> None:
-    """It names what differs from what the command does by default, and nothing else."""
-    study = one_study(find(experiment), seeds, **changes)
-
-    assert f"python -m experiments.run {experiment}{expected}" == command(study)
+    assert configs[2] == study.best_run.record.config
+    assert only_lost.best_run.record.config in (configs[1], configs[5])
 
 
 def test_collect(tmp_path: Path) -> None:
@@ -205,12 +201,6 @@ def test_runs_of_another_version_are_counted(tmp_path: Path) -> None:
     found = collect([tmp_path])
 
     assert ({}, (), 1) == (found.runs, found.problems, found.older)
-
-
-def test_varied() -> None:
-    """The fields of the variants, each once."""
-    assert ("lr", "momentum", "batch_size") == varied(GRID)
-    assert ("optimizer", "momentum", "lr") == varied(OPTIMIZERS)
 
 
 def test_written_runs_are_as_in_memory(tmp_path: Path) -> None:

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import ops
-from experiments import report as command
 from experiments.catalogue import EXPERIMENTS
 from experiments.page import number as number_of
 from experiments.page import resolution
 from experiments.recorded import CIFAR10_JPEG
 from gradspec.checks import CHECKS
-from tests.experiments.reports import CHEAP, RECORDED, Report, make_report, visible_text
-from tests.experiments.small import ROOT, times
+from tests.experiments.reports import RECORDED, Report, visible_text
+from tests.experiments.small import ROOT
 
 VOID = {"meta", "link", "br", "hr", "img", "input", "wbr", "col"}
 LOADS = {"src", "href", "xlink:href", "data", "action", "poster", "srcset"}
@@ -142,10 +139,15 @@ def test_facts(report: Report) -> None:
     assert f"{facts['passed']} of {facts['total']} ops pass" in text
     studies = [study for section in facts["experiments"] for study in section["studies"]]
     claims = [claim for study in studies for claim in study["claims"]]
-    assert f"0 of {len(claims)} claims confirmed 0 refuted, {len(claims)} undecided." in text
+    sentences = [one for study in studies for one in study["sentences"]]
+    of_study = [one["text"] for one in sentences if one["of_study"]]
+    assert f"0 of {len(of_study)} claims confirmed 0 refuted, {len(of_study)} undecided." in text
+    assert {one["text"]: one["of_study"] for one in sentences} == {one["text"]: one["of_study"] for one in claims}
+    assert {False, True} == {one["of_study"] for one in sentences}
     assert sum(len(experiment.claims) for experiment in EXPERIMENTS) == len(claims)
     for claim in claims:
-        assert f"“{claim['text']}”" in text
+        own = f"{claim['text']} (our question, not the study’s)"
+        assert (claim["of_study"], not claim["of_study"]) == (f"“{claim['text']}”" in text, own in text)
         assert f"n = {claim['difference']['n']}: {claim['reason']}." in text
 
 
@@ -162,9 +164,12 @@ def test_figures_and_how_to_get_them_again(report: Report) -> None:
         for number in experiment.figures:
             assert f"The numbers of figure {number}" in part
         real = "--data image-folder --root PATH " if experiment.name == RECORDED else ""
-        quick = "" if real else " --quick"
-        assert f"python -m experiments.run {experiment.name} {real}--seeds 0 1{quick}" == study["command"]
+        rest = " --train-points 45000 --validation-points 5000 --test-points 10000" if real else " --quick"
+        assert f"python -m experiments.run {experiment.name} {real}--seeds 0 1{rest}" == study["command"]
         assert f"<code>{study['command']}</code>" in part
+        by_torch = [twin["command"] for twin in study["torch"]]
+        assert [study["command"].replace("PATH", "PATH --backend torch")] * bool(real) == by_torch
+        assert all(f"<code>{command}</code>" in part for command in by_torch)
         assert all(f"<code>{name}</code> {value}" in part for name, value in study["settings"].items())
         assert list(experiment.variants) == [variant["label"] for variant in study["variants"]]
         for label, curves in study["curves"].items():
@@ -229,86 +234,3 @@ def test_badges(report: Report) -> None:
     assert "{http://www.w3.org/2000/svg}svg" == svg.tag
     assert said == svg.get("aria-label") == svg.findtext("{http://www.w3.org/2000/svg}title")
     assert [badge["label"], badge["message"]] == [text.text for text in svg.iter("{http://www.w3.org/2000/svg}text")]
-
-
-def test_made_again(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second report computes no run, touches no file of a run, and has the same bytes."""
-
-    def never(*_: Any, **__: Any) -> None:
-        raise AssertionError("computed again")
-
-    before = times(report.runs), times(report.records)
-    again = report.out.parent / "again"  # beside the first one: links are the same from there
-    monkeypatch.setattr("experiments.execute.train", never)
-    monkeypatch.setattr("experiments.publish.make_gallery", never)
-    assert make_report(again, report.runs, report.records) == 0
-
-    assert before == (times(report.runs), times(report.records))
-    for name in ("index.html", "report.json", "badge.json", "badge.svg"):
-        assert (report.out / name).read_bytes() == (again / name).read_bytes(), name
-
-
-def test_one_damaged_run(report: Report, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A damaged run is told and computed again; the report is written all the same, and the code is 2."""
-    monkeypatch.setattr(command, "op_names", lambda: ["add"])
-    shutil.copytree(report.runs, tmp_path / "runs")
-    damaged = next(path for path in sorted((tmp_path / "runs").iterdir()) if is_of(path, "activations"))
-    (damaged / "result.json").unlink()
-    (damaged / "checkpoint.npz").write_bytes(b"")
-    code = make_report(tmp_path / "out", tmp_path / "runs", report.records)
-    said = capsys.readouterr()
-
-    assert (2, 1) == (code, said.err.count("\n"))
-    assert said.err.startswith(f"corrupt run: {damaged / 'checkpoint.npz'}: not a checkpoint")
-    assert "1 of 1 ops pass" in said.out
-    first, again = (
-        report.facts["experiments"],
-        json.loads((tmp_path / "out" / "report.json").read_text())["experiments"],
-    )
-    assert without_links(first) == without_links(again)
-
-
-def test_a_damaged_record(report: Report, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A record that was changed is told, left out, and stays as it is; the code is 2."""
-    monkeypatch.setattr(command, "op_names", lambda: ["add"])
-    shutil.copytree(report.records, tmp_path / "records")
-    damaged = next(path for path in sorted((tmp_path / "records").iterdir()) if is_of(path, RECORDED))
-    text = (damaged / "metrics.jsonl").read_text()
-    (damaged / "metrics.jsonl").write_text(text.replace("0.", "0.0", 1))
-    code = make_report(tmp_path / "out", tmp_path / "runs", tmp_path / "records", experiments=[CHEAP[2]])
-    said = capsys.readouterr()
-
-    assert (2, 1) == (code, said.err.count("\n"))
-    assert said.err.startswith(f"left out: {damaged / 'metrics.jsonl'}: was changed after result.json was written")
-    assert (damaged / "metrics.jsonl").exists()
-    assert [] == [path for path in (tmp_path / "runs").iterdir() if path.is_dir() and path.name != ".locks"]
-
-
-def is_of(path: Path, experiment: str) -> bool:
-    """Whether this is the directory of a run of that experiment by our ops."""
-    file = path / "config.json"
-    return (
-        file.exists() and json.loads(file.read_text()).items() >= {"experiment": experiment, "backend": "ops"}.items()
-    )
-
-
-def without_links(experiments: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same, without what depends on the folder of the report."""
-    return [{**one, "studies": [{**study, "runs": None} for study in one["studies"]]} for one in experiments]
-
-
-def test_an_older_report_stays_until_the_new_one_is_complete(
-    report: Report, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """When drawing the page fails, the files of the last report are as they were."""
-    (tmp_path / "index.html").write_text("old")
-
-    def fail(page: Any) -> str:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(command, "op_names", list)
-    monkeypatch.setattr(command, "render", fail)
-
-    assert make_report(tmp_path, report.runs, report.records) == 2
-    assert "No space left on device" in capsys.readouterr().err
-    assert [("index.html", "old")] == [(path.name, path.read_text()) for path in tmp_path.iterdir()]
