@@ -56,6 +56,9 @@ class OpRow:
         formula: The forward in LaTeX.
         vjp_formula: The vjp in LaTeX.
         source: Where the formula comes from.
+        inputs: Each input with its domain, in words.
+        params: Each param with the values that are tried, in words.
+        kinks: Where the forward has no derivative, in words.
         reach: Of the magnitudes ("domain"), sizes and params that the reference takes: (reached, possible).
         report: The whole report, JSON-ready and without what differs from run to run.
     """
@@ -69,6 +72,9 @@ class OpRow:
     formula: str = ""
     vjp_formula: str = ""
     source: str = ""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+    kinks: str = ""
     reach: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     report: Mapping[str, Any] | None = None
 
@@ -141,9 +147,22 @@ def verify_one(name: str, examples: int) -> OpRow:
     import gradspec
     import ops
     from gradspec.reach import shares
+    from gradspec.reporting.words import described
 
     op = next(op for op in ops.OPS if op.name == name)
-    row = OpRow(name=name, verdict=ERROR, formula=op.formula, vjp_formula=op.vjp_formula, source=op.source)
+    words = described(op, ERROR)
+    row = OpRow(
+        name=name,
+        verdict=ERROR,
+        formula=op.formula,
+        vjp_formula=op.vjp_formula,
+        source=op.source,
+        inputs=words["domains"],
+        params={
+            param: values if isinstance(values, str) else ", ".join(values) for param, values in words["params"].items()
+        },
+        kinks=op.kinks,
+    )
     try:
         with suppress(ImportError):
             import torch  # noqa: F401 - loaded later, it would start threads of its own

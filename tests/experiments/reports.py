@@ -96,4 +96,4 @@ def visible_text(html: str) -> str:
 
 def words(html: str) -> str:
     """The same in one line, with ordinary spaces, also between the cells of a table."""
-    return " ".join(visible_text(re.sub(r"</(td|th)>", r" </\1>", html)).split())
+    return " ".join(visible_text(re.sub(r"</(td|th|dt|dd)>", r" </\1>", html)).split())

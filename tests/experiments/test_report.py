@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ET
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from experiments.page import number as number_of
 from experiments.page import resolution
 from experiments.recorded import CIFAR10_JPEG
 from gradspec.checks import CHECKS
-from tests.experiments.reports import RECORDED, Report, visible_text
+from gradspec.reporting.words import described
+from tests.experiments.reports import RECORDED, Report, visible_text, words
 from tests.experiments.small import ROOT
 
 VOID = {"meta", "link", "br", "hr", "img", "input", "wbr", "col"}
@@ -204,6 +206,11 @@ def test_formulas(report: Report) -> None:
         part = part[: part.index("</li>")]
         assert part.count("<math ") == 2, op.name
         assert op.source.replace("'", "&#39;") in part
+        seen, declared = unescape(words(part)), described(op, "PASS")
+        for name, domain in declared["domains"].items():
+            assert f"{name} {domain}" in seen
+        for name, values in declared["params"].items():
+            assert f"{name} param, each of {values if isinstance(values, str) else ', '.join(values)}" in seen
     text = visible_text(html)
     assert "\\" not in text
     assert 'class="latex"' not in html
@@ -213,7 +220,7 @@ def test_formulas(report: Report) -> None:
 
 def test_checks_in_gradspecs_own_words(report: Report) -> None:
     """The list of checks is generated; no prose names an oracle, but where one is measured: none is made up."""
-    html = re.sub(r'(?s)<section id="trust".*?</section>', "", report.html)
+    html = re.sub(r'(?s)<section id="(trust|formulas)".*?</section>', "", report.html)
     listed = re.findall(r"<dt><code>(vjp.*?|value.*?|contract)</code></dt><dd>(.*?)</dd>", html.replace("<wbr>", ""))
     prose = " ".join(re.findall(r"(?s)<p\b.*?</p>", html)).lower()
 
