@@ -11,7 +11,7 @@ from operator import index
 from threading import Lock, get_native_id
 from types import ModuleType
 
-MIN_WORK = 10_000_000  # multiplications below which handing work to a thread costs more than it saves (measured)
+MIN_WORK = 12_000_000  # multiplications below which handing work to a thread costs more than it saves (measured)
 
 
 class Threads:

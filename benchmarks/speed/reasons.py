@@ -45,6 +45,7 @@ REASONS: Mapping[tuple[str, str], str] = {
     ("cross_entropy", "forward"): f"{_PASSES}it is logsoftmax first, which keeps the digits of a probability near 1",
     ("bce_with_logits", "forward"): f"{_PASSES}checking that targets lie in [0, 1], then eight steps",
     ("bce_with_logits", "vjp"): f"{_PASSES}both the share and 1 minus it, neither as a difference",
+    ("huber", "forward"): f"{_PASSES}difference, size, clip, two products, sum",
     ("smooth_l1", "forward"): f"{_PASSES}difference, size, clip, two products, sum",
     ("sum", "forward"): _SUMS,
     ("mean", "forward"): _SUMS,
