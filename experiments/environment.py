@@ -49,13 +49,14 @@ def facts(env: Mapping[str, Any]) -> dict[str, str]:
         TypeError: The same.
     """
     packages = {name: version or "not installed" for name, version in env["packages"].items()}
-    threads = ", ".join(f"{one['library']} {one['version']}: {one['threads']}" for one in env["threads"])
+    # Libraries that bring the same pool with them have it loaded once each.
+    pools = dict.fromkeys(f"{one['library']} {one['version']}: {one['threads']}" for one in env["threads"])
     return {
         "Python": f"{env['python']} ({env['implementation']})",
         "system": f"{env['system']} {env['machine']}",
         **packages,
         "git": env["git"] or "no repository",
-        "threads": threads or "unknown",
+        "threads": ", ".join(pools) or "unknown",
     }
 
 

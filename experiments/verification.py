@@ -159,7 +159,8 @@ def verify_one(name: str, examples: int) -> OpRow:
         source=op.source,
         inputs=words["domains"],
         params={
-            param: values if isinstance(values, str) else ", ".join(values) for param, values in words["params"].items()
+            param: values if isinstance(values, str) else ", ".join(dict.fromkeys(values))
+            for param, values in words["params"].items()
         },
         kinks=op.kinks,
     )

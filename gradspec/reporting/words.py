@@ -37,7 +37,7 @@ def _declared(op: Op) -> Iterator[str]:
     for name, domain in op.inputs.items():
         yield f"  {name:<12}{_domain(domain)}"
     for name, values in op.params.items():
-        listed = "a function of the sizes" if callable(values) else ", ".join(map(_value, values))
+        listed = "a function of the sizes" if callable(values) else ", ".join(dict.fromkeys(map(_value, values)))
         yield f"  {name:<12}param, each of: {listed}"
     for symbol, (low, high) in op.sizes.items():
         yield f"  {symbol:<12}size from {low} to {high}"
@@ -89,7 +89,7 @@ def described(op: Op, verdict: str) -> dict[str, Any]:
         "inputs": {name: domain.shape for name, domain in op.inputs.items()},
         "domains": {name: _domain(domain) for name, domain in op.inputs.items()},
         "params": {
-            name: "a function of the sizes" if callable(values) else [repr(value) for value in values]
+            name: "a function of the sizes" if callable(values) else [_value(value) for value in values]
             for name, values in op.params.items()
         },
         "dtypes": list(op.dtypes),

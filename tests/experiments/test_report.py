@@ -210,7 +210,10 @@ def test_formulas(report: Report) -> None:
         for name, domain in declared["domains"].items():
             assert f"{name} {domain}" in seen
         for name, values in declared["params"].items():
-            assert f"{name} param, each of {values if isinstance(values, str) else ', '.join(values)}" in seen
+            assert (
+                f"{name} param, each of {values if isinstance(values, str) else ', '.join(dict.fromkeys(values))}"
+                in seen
+            )
     text = visible_text(html)
     assert "\\" not in text
     assert 'class="latex"' not in html

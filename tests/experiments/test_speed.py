@@ -124,7 +124,7 @@ def test_the_section(tmp_path: Path) -> None:
     assert "exp, vjp 25 ms 10 ms 2.50× (2.25 to 3.00) Not looked into yet" in text
     assert "exp, forward 5 ms 10 ms 0.50× (0.45 to 0.60) gelu, vjp" in text
     assert "gelu, forward x 1000×10, k 10 120 ms 10 ms" in text
-    assert "Not measured: hingeTorch has none" in text
+    assert "Not measured: hinge Torch has none" in text
     assert "at most 1.5× torch’s ✓ kept" in text
     assert "first 20 MB 40 MB 0.5× later not measured &lt; 1 MB" in text
     assert "Measured on 2027-01-02: Abacus &lt;3&gt;, 2 cores; numpy 2.4, torch 9.9." in text
