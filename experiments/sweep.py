@@ -9,10 +9,11 @@ from __future__ import annotations
 import uuid
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
+from concurrent.futures import CancelledError, Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from experiments.attempt import Bug, attempt
 from experiments.config import Config
@@ -194,6 +195,7 @@ class _Pool:
         self._tell = tell
         self._retries = retries
         self._pending: dict[Future[Done | Bug], _Job] = {}
+        self._ended: SimpleQueue[Future[Done | Bug]] = SimpleQueue()
         self._suspects: deque[_Job] = deque()
 
     def finish(self, jobs: Iterable[_Job]) -> None:
@@ -214,16 +216,31 @@ class _Pool:
             attempt, job.config, self._root, place=self._place, listeners=self._listeners, lease=self._lease
         )
         self._pending[future] = job
+        future.add_done_callback(self._ended.put)
 
     def _wait(self, *, alone: bool) -> None:
         while self._pending:
-            ended, _ = wait(self._pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+            ended = self._next_ended()
             for future, job in self._pending.items():
                 count = _epochs_on_disk(self._root, job.config)
                 if count > job.told or future.running():
                     job.shown(self._tell, count)
             for future in ended:
                 self._take(future, self._pending.pop(future), alone=alone)
+
+    def _next_ended(self) -> list[Future[Done | Bug]]:
+        """The calls that have ended, after a moment.
+
+        ``concurrent.futures.wait`` holds the locks of all calls for a moment; Ctrl-C just then left them locked, and
+        Dask's own thread waited for them for ever.
+        """
+        try:
+            ended = [self._ended.get(timeout=POLL_SECONDS)]
+        except Empty:
+            return []
+        while not self._ended.empty():
+            ended.append(self._ended.get())
+        return ended
 
     def _take(self, future: Future[Done | Bug], job: _Job, *, alone: bool) -> None:
         try:
