@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,3 +92,15 @@ def attempt(
     if report.exists():  # of an earlier attempt
         report.unlink()
     return done
+
+
+@contextmanager
+def open_lease(root: Path) -> Iterator[Path]:
+    """A file that workers look for: it tells them that the folder is the same and that the sweep still wants runs."""
+    path = root / ".locks" / f"sweep-{uuid.uuid4().hex}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)

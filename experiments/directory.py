@@ -104,6 +104,14 @@ class RunDirectory:
         write_atomic(self.path / METRICS, "".join(map(_line, rows)))
         return state, rows
 
+    def rows_written(self) -> int:
+        """How many epochs have a row by now, whoever writes them; 0 where nothing can be read."""
+        try:
+            rows = (self.path / METRICS).read_bytes().count(b"\n")
+        except OSError:
+            return 0
+        return min(rows, self.config.epochs)
+
     def go_on_in(self, environment: Mapping[str, Any]) -> None:
         """Note where a started run goes on, if that is another environment than before.
 

@@ -6,19 +6,17 @@ so that nothing in it is lost, and its run is computed anew. A run that cannot b
 
 from __future__ import annotations
 
-import uuid
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import CancelledError, Executor, Future
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from experiments.attempt import Bug, attempt
+from experiments.attempt import Bug, attempt, open_lease
 from experiments.config import Config
 from experiments.data import Place
-from experiments.directory import METRICS, Progress, RunDirectory
+from experiments.directory import Progress, RunDirectory
 from experiments.errors import CorruptRunError
 from experiments.execute import Done
 from experiments.executors import is_killed_worker
@@ -110,7 +108,7 @@ def _jobs(runs: Runs, root: Path) -> dict[str, _Job]:
             label = f"{name}, seed {config.seed}"
             label = f"{label} ({key})" if label in labels else label
             labels.add(label)
-            before = _epochs_on_disk(root, config)
+            before = RunDirectory(root, config).rows_written()
             jobs[key] = _Job(name=name, config=config, label=label, before=before, told=before)
     return jobs
 
@@ -149,7 +147,7 @@ def sweep(
         for job in jobs.values():
             _here(job, root, place, listeners, tell)
     else:
-        with _lease(root.absolute()) as lease:
+        with open_lease(root.absolute()) as lease:
             _Pool(executor, root.absolute(), _absolute(place), listeners, lease, tell, retries).finish(jobs.values())
     results = {key: job.result for key, job in jobs.items()}
     done = {name: [results[one.run_id] for one in configs] for name, configs in runs.items()}
@@ -168,7 +166,7 @@ def _here(job: _Job, root: Path, place: Place, listeners: tuple[str, ...], tell:
     job.shown(tell, job.before)
 
     def on_epoch() -> None:
-        job.shown(tell, _epochs_on_disk(root, job.config))
+        job.shown(tell, RunDirectory(root, job.config).rows_written())
 
     result = attempt(job.config, root, place=place, listeners=listeners, on_epoch=on_epoch)
     job.end(result.reason if isinstance(result, Bug) else result, tell)
@@ -222,7 +220,7 @@ class _Pool:
         while self._pending:
             ended = self._next_ended()
             for future, job in self._pending.items():
-                count = _epochs_on_disk(self._root, job.config)
+                count = RunDirectory(self._root, job.config).rows_written()
                 if count > job.told or future.running():
                     job.shown(self._tell, count)
             for future in ended:
@@ -264,31 +262,10 @@ class _Pool:
             job.end(result.reason if isinstance(result, Bug) else result, self._tell)
 
 
-@contextmanager
-def _lease(root: Path) -> Iterator[Path]:
-    """A file that workers look for: it tells them that the folder is the same and that the sweep still wants runs."""
-    path = root / ".locks" / f"sweep-{uuid.uuid4().hex}"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
-    try:
-        yield path
-    finally:
-        path.unlink(missing_ok=True)
-
-
 def _absolute(place: Place) -> Place:
     """The same place for a process with another working folder and other variables."""
     root = place.data_root()
     return replace(place, root=root and root.absolute(), cache=place.cache and place.cache.absolute())
-
-
-def _epochs_on_disk(root: Path, config: Config) -> int:
-    """How many rows the run has by now, whoever writes them."""
-    try:
-        rows = (root / config.run_id / METRICS).read_bytes().count(b"\n")
-    except OSError:
-        return 0
-    return min(rows, config.epochs)
 
 
 def _describe(label: str, done: Done) -> str:

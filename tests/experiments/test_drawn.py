@@ -20,8 +20,6 @@ from tests.experiments.made_up import REAL, recorded, recorded_runs
 from tests.experiments.small import epoch
 
 GRID, OPTIMIZERS = find("cnn_grid"), find("optimizers")
-WEIGHT = 1_500_000
-"""Bytes that all experiments with all their seeds may have on the page; the ops have half a million."""
 
 
 def study_of(experiment: Experiment, *runs: Recorded) -> Study:
