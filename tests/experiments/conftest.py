@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from experiments.recorded import Study
     from tests.experiments.reports import Report
 
 
@@ -30,6 +31,25 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     from tests.experiments.reports import shared_report
 
     return shared_report(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="session")
+def grid() -> Study:
+    """The grid on CIFAR-10, three seeds, and two of them by torch."""
+    from experiments.catalogue import find
+    from tests.experiments.made_up import REAL, recorded_runs, study_of
+
+    theirs = recorded_runs(find("cnn_grid"), (0, 1), **REAL, backend="torch")
+    return study_of(find("cnn_grid"), *recorded_runs(find("cnn_grid"), (0, 1, 2), **REAL), *theirs)
+
+
+@pytest.fixture(scope="session")
+def optimizers() -> Study:
+    """Adam and SGD on CIFAR-10, three seeds."""
+    from experiments.catalogue import find
+    from tests.experiments.made_up import REAL, recorded_runs, study_of
+
+    return study_of(find("optimizers"), *recorded_runs(find("optimizers"), (0, 1, 2), **REAL))
 
 
 @pytest.fixture(scope="session")

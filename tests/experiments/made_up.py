@@ -13,7 +13,7 @@ from experiments.config import Config
 from experiments.directory import RunDirectory
 from experiments.experiment import Experiment
 from experiments.files import canonical_json, write_atomic
-from experiments.recorded import CIFAR10_JPEG, Recorded
+from experiments.recorded import CIFAR10_JPEG, Recorded, Study, studies
 from experiments.records import Epoch, Result, RunRecord
 
 ENVIRONMENT: dict[str, Any] = {
@@ -125,3 +125,9 @@ def write_study(
     """Write the runs of all variants of *experiment* for these seeds."""
     configs = experiment.configs(seeds, **changes)
     return [write_run(root, config, seconds=seconds) for group in configs.values() for config in group]
+
+
+def study_of(experiment: Experiment, *runs: Recorded) -> Study:
+    """The study of these runs."""
+    (study,) = studies(experiment, runs)
+    return study

@@ -11,34 +11,15 @@ import pytest
 
 from experiments import drawn
 from experiments.catalogue import find
-from experiments.experiment import Experiment, Picture
+from experiments.experiment import Picture
 from experiments.figures import MOST_POINTS, Line, chart, common_limits, key
 from experiments.grid import STEPS, heat_maps
 from experiments.measures import best_accuracy
-from experiments.recorded import Recorded, Study, studies
-from tests.experiments.made_up import REAL, recorded, recorded_runs
+from experiments.recorded import Study
+from tests.experiments.made_up import recorded, recorded_runs, study_of
 from tests.experiments.small import epoch
 
 GRID, OPTIMIZERS = find("cnn_grid"), find("optimizers")
-
-
-def study_of(experiment: Experiment, *runs: Recorded) -> Study:
-    """The study of these runs."""
-    (study,) = studies(experiment, runs)
-    return study
-
-
-@pytest.fixture(scope="module")
-def grid() -> Study:
-    """The grid on CIFAR-10, three seeds, and two of them by torch."""
-    theirs = recorded_runs(GRID, (0, 1), **REAL, backend="torch")
-    return study_of(GRID, *recorded_runs(GRID, (0, 1, 2), **REAL), *theirs)
-
-
-@pytest.fixture(scope="module")
-def optimizers() -> Study:
-    """Adam and SGD on CIFAR-10, three seeds."""
-    return study_of(OPTIMIZERS, *recorded_runs(OPTIMIZERS, (0, 1, 2), **REAL))
 
 
 def lines_of(study: Study, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Line]]:

@@ -8,37 +8,17 @@ from statistics import fmean
 import pytest
 
 from experiments.catalogue import EXPERIMENTS, find
-from experiments.experiment import Experiment
 from experiments.measures import best_accuracy, restlessness
 from experiments.page import Page, render
-from experiments.recorded import Recorded, Study, studies
+from experiments.recorded import Study, studies
 from experiments.section import Section, make_section
 from experiments.statistics import summarize
-from tests.experiments.made_up import REAL, recorded_runs
+from tests.experiments.made_up import REAL, recorded_runs, study_of
 from tests.experiments.reports import words
 
 GRID, OPTIMIZERS = find("cnn_grid"), find("optimizers")
 WEIGHT = 1_500_000
 """Bytes that all experiments with all their seeds may have on the page; the ops have half a million."""
-
-
-def study_of(experiment: Experiment, *runs: Recorded) -> Study:
-    """The study of these runs."""
-    (study,) = studies(experiment, runs)
-    return study
-
-
-@pytest.fixture(scope="module")
-def grid() -> Study:
-    """The grid on CIFAR-10, three seeds, and two of them by torch."""
-    theirs = recorded_runs(GRID, (0, 1), **REAL, backend="torch")
-    return study_of(GRID, *recorded_runs(GRID, (0, 1, 2), **REAL), *theirs)
-
-
-@pytest.fixture(scope="module")
-def optimizers() -> Study:
-    """Adam and SGD on CIFAR-10, three seeds."""
-    return study_of(OPTIMIZERS, *recorded_runs(OPTIMIZERS, (0, 1, 2), **REAL))
 
 
 def page(*sections: Section) -> str:
