@@ -15,8 +15,8 @@ import numpy as np
 
 from experiments.data.cache import Decoded, Stored, cache_errors, cached, key_of
 from experiments.data.download import downloads, fetch
-from experiments.data.source import DOWNLOAD_OPTION, ROOT_OPTION, Dataset, Known, Place, Sizes, Source
-from experiments.data.splits import cut
+from experiments.data.source import DOWNLOAD_OPTION, ROOT_OPTION, Place, Source
+from experiments.data.splits import read_by
 from experiments.data.torchvision_beside import torchvision_datasets
 from experiments.errors import DataError
 
@@ -115,16 +115,7 @@ def _stored(place: Place) -> tuple[Path, Stored]:
     return found, cached(place, NAME, key, lambda scratch: decode(found, scratch))
 
 
-def prepare(place: Place) -> Known:
-    """Find, check and decode the set, once."""
-    return _stored(place)[1].known
-
-
-def load(sizes: Sizes, seed: np.random.SeedSequence, dtype: type[np.floating], place: Place) -> Dataset:
-    """Cut the splits of a run from the set."""
-    found, stored = _stored(place)
-    return cut(found, stored.known, stored.images, stored.labels, sizes, seed, dtype)
-
+prepare, load = read_by(_stored)
 
 CIFAR10 = Source(
     name=NAME,

@@ -14,8 +14,8 @@ import numpy as np
 from experiments.data.archive import unpack
 from experiments.data.cache import Decoded, Stored, cached, key_of
 from experiments.data.pictures import SIDE, Listing, class_names, listing, read, walk
-from experiments.data.source import ROOT_OPTION, Dataset, Known, Place, Sizes, Source
-from experiments.data.splits import cut
+from experiments.data.source import ROOT_OPTION, Place, Source
+from experiments.data.splits import read_by
 from experiments.errors import DataError
 
 NAME = "image-folder"
@@ -100,16 +100,7 @@ def _decode_archive(archive: Path, into: Path) -> Decoded:
         raise DataError(archive / error.path.relative_to(into), error.problem) from error
 
 
-def prepare(place: Place) -> Known:
-    """Find, check and decode the pictures, once."""
-    return _stored(place)[1].known
-
-
-def load(sizes: Sizes, seed: np.random.SeedSequence, dtype: type[np.floating], place: Place) -> Dataset:
-    """Cut the splits of a run from the pictures."""
-    root, stored = _stored(place)
-    return cut(root, stored.known, stored.images, stored.labels, sizes, seed, dtype)
-
+prepare, load = read_by(_stored)
 
 IMAGE_FOLDER = Source(
     name=NAME,

@@ -15,8 +15,8 @@ import numpy as np
 from experiments.data.cache import Decoded, Stored, cached, key_of
 from experiments.data.download import downloads, fetch
 from experiments.data.idx import read_idx
-from experiments.data.source import DOWNLOAD_OPTION, ROOT_OPTION, Dataset, Known, Place, Sizes, Source
-from experiments.data.splits import cut
+from experiments.data.source import DOWNLOAD_OPTION, ROOT_OPTION, Place, Source
+from experiments.data.splits import read_by
 from experiments.data.torchvision_beside import torchvision_datasets
 from experiments.errors import DataError
 
@@ -163,13 +163,7 @@ def source(publication: Publication) -> Source:
         key = key_of(files[0].parent, [(path.name, path.stat()) for path in files])
         return files[0].parent, cached(place, publication.name, key, lambda _: decode(publication, files))
 
-    def prepare(place: Place) -> Known:
-        return stored(place)[1].known
-
-    def load(sizes: Sizes, seed: np.random.SeedSequence, dtype: type[np.floating], place: Place) -> Dataset:
-        folder, found = stored(place)
-        return cut(folder, found.known, found.images, found.labels, sizes, seed, dtype)
-
+    prepare, load = read_by(stored)
     held_out = publication.train // 6
     return Source(
         name=publication.name,

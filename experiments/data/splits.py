@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from experiments.data.source import Dataset, Known, Sizes, Split
+from experiments.data.cache import Stored
+from experiments.data.source import Dataset, Known, Place, Sizes, Split
 from experiments.errors import DataError
 
 _CHUNK = 1000
@@ -96,3 +98,18 @@ def scaled(images: np.ndarray, dtype: type[np.floating], chosen: np.ndarray | No
         part = slice(start, start + _CHUNK)
         result[part] = value[images[chosen[part]]]
     return result
+
+
+def read_by(
+    stored: Callable[[Place], tuple[Path, Stored]],
+) -> tuple[Callable[[Place], Known], Callable[[Sizes, np.random.SeedSequence, type[np.floating], Place], Dataset]]:
+    """``prepare`` and ``load`` of a :class:`Source` whose set *stored* finds and decodes, once."""
+
+    def prepare(place: Place) -> Known:
+        return stored(place)[1].known
+
+    def load(sizes: Sizes, seed: np.random.SeedSequence, dtype: type[np.floating], place: Place) -> Dataset:
+        origin, found = stored(place)
+        return cut(origin, found.known, found.images, found.labels, sizes, seed, dtype)
+
+    return prepare, load
