@@ -255,7 +255,7 @@ def _replay(options: argparse.Namespace) -> int:
         return 0
     mismatch = with_witnesses(space, counterexample.case, mismatch)
     command = f"gradspec replay {options.file}"
-    print(failure_text(op, check.name, mismatch, guess="", smallest=str(counterexample), replay=command))
+    print(failure_text(op, check.name, mismatch, guess="", where="", smallest=str(counterexample), replay=command))
     return EXIT[Verdict.FAIL]
 
 

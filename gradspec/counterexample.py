@@ -47,8 +47,10 @@ class Counterexample:
         if self.case.params:
             parts.append(" ".join(f"{name}={value!r}" for name, value in self.case.params.items()))
         parts += [f"{name} = {show(u)}" for name, u in zip(self.inputs, self.case.drawn, strict=True)]
-        bars = [bar for bar in self.case.y_bar or () if bar is not None]
-        parts += [f"y_bar = {show(bar)}" for bar in bars]
+        bars = ["None" if bar is None else show(bar) for bar in self.case.y_bar or ()]
+        if bars:
+            name = "y_bar of the output" if "y" in self.inputs else "y_bar"
+            parts.append(f"{name} = {bars[0] if len(bars) == 1 else '(' + ', '.join(bars) + ')'}")
         if self.case.dtype != "float64":
             parts.append(self.case.dtype)
         return "   ".join(part for part in parts if part)

@@ -166,6 +166,10 @@ def sharing(op: Op) -> set[str]:
 def _sizes(space: Space) -> Iterator[Recipe]:
     """1 and 0 in each position, each number of leading axes, and every other size that is declared."""
     yield from _each_size(space, (1, 0))
+    available = [kinds(interval(space.op, name, space.default.sizes)) for name in space.op.inputs]
+    zeros = tuple("all zeros" if "all zeros" in special else "uniform" for special in available)
+    if "all zeros" in zeros:  # one entry, and that a 0
+        yield from (replace(recipe, kinds=zeros) for recipe in _each_size(space, (1,)))
     for lead in space.leads:
         yield _ordinary(space, space.default, lead=lead)
     highest = max((hi for _, hi in space.op.sizes.values()), default=0)

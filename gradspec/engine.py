@@ -143,6 +143,7 @@ class Run:
         self.examples = self.outside = self.ordinary = self.ordinary_outside = 0
         self.reach = Reach()
         self.replayable = True
+        self.shrunk: list[Case] = []
         self.started = time.monotonic()
         known = [check.name for check in CHECKS]
         for name in op.exceptions:
@@ -165,7 +166,7 @@ class Run:
                 return 0.0
             evidence, worst = Evidence(trial), 0.0
             for tally in self.tallies:
-                if tally.skipped:
+                if tally.skipped or tally.is_settled:
                     continue
                 before = trial.evaluations
                 with contextlib.suppress(CallFailedError):  # forward raises here: the contract check says so
@@ -230,7 +231,8 @@ class Run:
         if tally.failures and excuse:
             return CheckResult(**counts, verdict=Verdict.SKIPPED, reason=f"declared exception: {excuse}")
         if tally.failures:
-            message, counterexample = explained(self.space, tally.check, tally.failures, self._replay(name))
+            message, counterexample = explained(self.space, tally, self._replay(name), self.shrunk)
+            self.shrunk.append(counterexample.case)
             return CheckResult(**counts, verdict=Verdict.FAIL, message=message, counterexample=counterexample)
         if excuse and self.wanted >= DEFAULT_EXAMPLES:
             message = (

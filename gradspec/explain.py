@@ -12,39 +12,77 @@ from gradspec.caller import CallFailedError
 from gradspec.checks import Check, Mismatch
 from gradspec.checks.complex_step import by_complex_step
 from gradspec.counterexample import Counterexample
-from gradspec.diagnosis import contradicts, diagnose
+from gradspec.diagnosis import NOTHING, NOTHING_HERE, contradicts, diagnose
 from gradspec.domains import Case
 from gradspec.layouts import Space
+from gradspec.locating import located
 from gradspec.oracles import torch_autograd
 from gradspec.reporting.text import failure_text
-from gradspec.shrink import shrink
+from gradspec.shrink import failure, shrink
+from gradspec.spec import Op
+from gradspec.tally import Tally
 from gradspec.trial import Trial
 
 AGREES = 1e-2  # of the difference; only to say which oracles tell the same story
 
 
-def explained(
-    space: Space, check: Check, failures: Sequence[tuple[Case, Mismatch]], replay: str
-) -> tuple[str, Counterexample]:
+RANDOM_ONLY = "random draws only: no systematic case shows it"
+PROBED = 8  # passing cases in which a rule that propagates nothing may be seen to propagate something
+
+
+def explained(space: Space, tally: Tally, replay: str, known: Sequence[Case] = ()) -> tuple[str, Counterexample]:
     """The failure text and the shrunk counterexample.
 
     The guess at the cause is made on the failing draws, before shrinking: at size 1 every axis looks alike.
 
     Args:
         space: The op's layouts.
-        check: The check that failed.
-        failures: Failing cases with their mismatches; at least one.
+        tally: What a check has said; at least one failure.
         replay: The command to put on the last line.
+        known: Small cases that other checks fail on: where this one does, too, it is shown the same.
     """
+    op, check, failures = space.op, tally.check, tally.failures
     guess = _guess(failures)
     case, mismatch = min(failures, key=lambda failure: _clarity(*failure))
-    small, shrunk = shrink(space, case, check, mismatch)
+    small, shrunk = _met_before(space, check, mismatch, known) or shrink(space, case, check, mismatch)
     if shrunk.got is not None and shrunk.want is not None and contradicts(guess, shrunk.got, shrunk.want):
         guess = ""
+    failing, passing = (_about(cases, shrunk.input) for cases in (tally.failing, tally.passing))
+    if guess == NOTHING and any(_propagates(op, case, shrunk.input) for case in passing[:PROBED]):
+        guess = NOTHING_HERE
     shrunk = with_witnesses(space, small, shrunk)
-    counterexample = Counterexample(space.op.name, check.name, small, tuple(space.op.inputs))
-    message = failure_text(space.op, check.name, shrunk, guess=guess, smallest=str(counterexample), replay=replay)
+    counterexample = Counterexample(op.name, check.name, small, tuple(op.inputs))
+    message = failure_text(
+        op,
+        check.name,
+        shrunk,
+        guess=guess,
+        where=located(op, failing, passing, first=tally.is_settled) if failing else RANDOM_ONLY,
+        smallest=str(counterexample),
+        replay=replay,
+    )
     return message, counterexample
+
+
+def _met_before(space: Space, check: Check, mismatch: Mismatch, known: Sequence[Case]) -> tuple[Case, Mismatch] | None:
+    """The first of the known cases that fails in the same way."""
+    for case in known:
+        found = failure(space, case, check, mismatch.kind)
+        if found is not None and found.input == mismatch.input:
+            return case, found
+    return None
+
+
+def _about(cases: Sequence[tuple[Case, str]], name: str) -> list[Case]:
+    """The cases in which something was said of input *name*, each once."""
+    return [*{id(case): case for case, about in cases if not name or about in ("", name)}.values()]
+
+
+def _propagates(op: Op, case: Case, name: str) -> bool:
+    with np.errstate(all="ignore"), contextlib.suppress(CallFailedError):
+        x_bar = Trial(op, case).x_bar[[*op.inputs].index(name)]
+        return x_bar is not None and bool(x_bar.any())
+    return False
 
 
 def _clarity(case: Case, mismatch: Mismatch) -> tuple[bool, bool, bool, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ from gradspec.checks import Check, Mismatch, Outcome
 from gradspec.domains import Case
 
 KEPT = 8  # failing cases, to choose the clearest from
+ENOUGH = 24  # failing cases of one input: no further one would tell more
 
 
 @dataclass
@@ -27,8 +29,18 @@ class Tally:
     covered: set[tuple[str, str]] = field(default_factory=set)
     notes: dict[str, int] = field(default_factory=dict)
     failures: list[tuple[Case, Mismatch]] = field(default_factory=list)
-    failed: int = 0
+    failing: list[tuple[Case, str]] = field(default_factory=list)
+    passing: list[tuple[Case, str]] = field(default_factory=list)
     disputes: list[str] = field(default_factory=list)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether so much has failed that the check need not look at further cases."""
+        if (
+            self.disputes or len(self.failing) < ENOUGH
+        ):  # how many are disputed decides whether the reference is to blame
+            return False
+        return max(Counter(name for _, name in self.failing).values()) >= ENOUGH
 
     def add(self, case: Case, outcomes: Sequence[Outcome], *, sampled: bool = True) -> None:
         """Count what the check said of one case.
@@ -49,10 +61,17 @@ class Tally:
                 self.covered |= {(f"param {name}", key) for name, key in case.keys.items()}
             if outcome.note:
                 self.notes[outcome.note] = self.notes.get(outcome.note, 0) + 1
-            if outcome.mismatch is not None:
-                self.failed += 1
-                if len(self.failures) < KEPT:
-                    self._keep(case, outcome.told)
+            if sampled:
+                self._count(case, outcome)
+            if outcome.mismatch is not None and len(self.failures) < KEPT:
+                self._keep(case, outcome.told)
+
+    def _count(self, case: Case, outcome: Outcome) -> None:
+        if outcome.mismatch is not None:
+            name = outcome.mismatch.input if isinstance(outcome.mismatch, Mismatch) else outcome.input
+            self.failing.append((case, name))
+        elif outcome.conclusive:
+            self.passing.append((case, outcome.input))
 
     def _keep(self, case: Case, mismatch: Mismatch | None) -> None:
         if mismatch is not None:

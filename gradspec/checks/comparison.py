@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from gradspec.checks.outcome import Mismatch, Outcome, entry, number
+from gradspec.checks.outcome import Mismatch, Outcome, entry, number, show
 from gradspec.directions import Directions
 from gradspec.evidence import Evidence, Judgement
 from gradspec.trial import Trial
@@ -79,7 +79,7 @@ def wrong_cotangent(
     headline = f"vjp is wrong for input {name!r}"
     measured = _every_entry(trial, evidence, name, directions.entries[wrong])
     if measured is None:
-        return _along_direction(directions, judgement, name, wrong, oracle, headline)
+        return _along_direction(trial, directions, judgement, name, wrong, oracle, headline)
     entries, want, bar, different = measured
     got = x_bar.reshape(-1)[entries]
     with np.errstate(all="ignore"):
@@ -153,7 +153,13 @@ def _bisect(trial: Trial, evidence: Evidence, name: str) -> int | None:
 
 
 def _along_direction(
-    directions: Directions, judgement: Judgement, name: str, wrong: np.ndarray, oracle: str, headline: str
+    trial: Trial,
+    directions: Directions,
+    judgement: Judgement,
+    name: str,
+    wrong: np.ndarray,
+    oracle: str,
+    headline: str,
 ) -> Mismatch:
     mine = np.flatnonzero(wrong & (np.array(directions.inputs) == name))
     p = mine[np.argmax(judgement.discrepancy[mine])]
@@ -167,9 +173,20 @@ def _along_direction(
             f"along a direction that moves {what}, ⟨{name}_bar, d⟩ = "
             f"{number(judgement.claim[p], judgement.want[p])}, but should be "
             f"{number(judgement.want[p], judgement.claim[p])} ± {judgement.bar[p]:.0e}     ({oracle})",
+            f"d = {show(_of_input(trial, name, directions.images[p]))}",
         ),
         discrepancy=float(judgement.discrepancy[p]),
     )
+
+
+def _of_input(trial: Trial, name: str, image: np.ndarray) -> np.ndarray:
+    """The part of a direction (n',) that belongs to an input, in the input's shape."""
+    start = 0
+    for (other, domain), x in zip(trial.op.inputs.items(), trial.inputs, strict=True):
+        if other == name:
+            return image[start : start + x.size].reshape(x.shape)
+        start += x.size * domain.differentiable
+    raise KeyError(name)
 
 
 def corrected(found: Mismatch, want: np.ndarray, oracle: str) -> Mismatch:

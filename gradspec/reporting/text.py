@@ -17,14 +17,15 @@ WIDTH = 74  # column of the check's name in the first line
 MARKS = {Verdict.PASS: "ok", Verdict.FAIL: "FAIL", Verdict.INCONCLUSIVE: "?", Verdict.SKIPPED: "-"}
 
 
-def failure_text(op: Op, check: str, mismatch: Mismatch, *, guess: str, smallest: str, replay: str) -> str:
-    """The failure text: subject first, then numbers, a guess, where to look, and a command as the last line."""
+def failure_text(op: Op, check: str, mismatch: Mismatch, *, guess: str, where: str, smallest: str, replay: str) -> str:
+    """The failure text: subject first, then numbers, a guess, which cases, where to look, and last a command."""
     title = f"{op.name}: {mismatch.headline}"
     lines = [f"{title:<{WIDTH}}[{check}]" if len(title) < WIDTH else f"{title}  [{check}]"]
     lines += [f"  {line}" for line in mismatch.lines]
     formula = op.formula if mismatch.headline.startswith("forward") else op.vjp_formula
     rows = {
         "Looks like": guess,
+        "Fails in": where,
         "Formula": "        ".join(part for part in (formula, relative(op.location)) if part),
         "Smallest": smallest,
         "Replay": replay,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,14 @@ def example(**changes: Any) -> Counterexample:
 
 
 def test_it_prints_sizes_params_and_arrays() -> None:
-    """One line: what forward is given, and the cotangent."""
-    assert "n=2   p=3   x = [ 1. , -2.5]   y_bar = [1., 0.]".replace("[ ", "[").replace("1. ,", "1.,") == str(example())
+    """One line: what forward is given, and the cotangent of each output."""
+    assert str(example()) == "n=2   p=3   x = [1., -2.5]   y_bar = ([1., 0.], None)"
+    assert str(example(y_bar=(np.array(2.0),))) == "n=2   p=3   x = [1., -2.5]   y_bar = 2."
+
+
+def test_the_cotangent_of_an_output_is_not_mistaken_for_that_of_an_input() -> None:
+    """The cotangent of an input y is called y_bar, too."""
+    assert str(replace(example(y_bar=(np.array(2.0),)), inputs=("y",))).endswith("y_bar of the output = 2.")
 
 
 def test_it_prints_the_lead_and_float32_where_they_matter() -> None:

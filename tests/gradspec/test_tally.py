@@ -1,8 +1,8 @@
 """What becomes of a check's counts."""
 
-from gradspec.checks import Check, Outcome
+from gradspec.checks import Check, Mismatch, Outcome
 from gradspec.domains import Case
-from gradspec.tally import Tally
+from gradspec.tally import ENOUGH, Tally
 
 CASE = Case(sizes={}, lead=(), params={}, keys={}, drawn=(), dtype="float64", seed=0)
 
@@ -23,3 +23,27 @@ def test_a_blurred_case_of_the_sample_counts_whole() -> None:
 def test_of_a_case_that_was_sought_out_only_the_sharp_comparisons_count() -> None:
     """Where the bar is nearly reached, it is large: that is why Hypothesis went there."""
     assert counted(sampled=False) == (6, 6)
+
+
+def wrong(name: str) -> Outcome:
+    """A failure that concerns input *name*."""
+    return Outcome(input=name, mismatch=Mismatch(headline="vjp is wrong", kind="wrong", input=name))
+
+
+def test_a_check_is_settled_by_enough_failures_of_one_input() -> None:
+    """A few of each of many inputs would tell too little of any."""
+    tally = Tally(Check("some_check", lambda trial, evidence: [], "nothing"))
+    for _ in range(ENOUGH - 1):
+        tally.add(CASE, [wrong("x"), wrong("z")])
+    assert not tally.is_settled
+    tally.add(CASE, [wrong("z")])
+    assert tally.is_settled
+
+
+def test_failures_are_counted_for_the_input_that_they_name() -> None:
+    """An outcome for all inputs may hold a mismatch of one of them."""
+    tally = Tally(Check("some_check", lambda trial, evidence: [], "nothing"))
+    tally.add(CASE, [Outcome(mismatch=wrong("z").mismatch), Outcome(input="x", conclusive=1)])
+    tally.add(CASE, [wrong("z")], sampled=False)
+    assert tally.failing == [(CASE, "z")]
+    assert tally.passing == [(CASE, "x")]

@@ -1,0 +1,63 @@
+"""From failures to texts: one counterexample for all who see the same, and no work for what is known."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradspec import Op, Report, real, verify
+from gradspec.explain import shrink
+from gradspec.tally import ENOUGH
+from tests.gradspec.samples import square
+
+WRONG = {"vjp": lambda x, y_bar: (3 * x * y_bar,), "torch": lambda x: x * x}
+
+
+def failing(op: Op) -> Report:
+    """The report of an op that three oracles find wrong."""
+    report = verify(op)
+    assert len(report.failures) >= 3
+    return report
+
+
+def test_oracles_that_see_the_same_show_the_same_case() -> None:
+    """Finite differences, the complex step and torch each fail on the case that the first of them made small."""
+    shown = Counter(str(check.counterexample) for check in failing(square(**WRONG)).failures)
+    assert len(shown) == 1
+
+
+def test_what_one_check_has_made_small_no_other_makes_small_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shrinking costs more than anything else of a failure."""
+    asked = []
+
+    def counted(space: Any, case: Any, check: Any, mismatch: Any) -> Any:
+        asked.append(check.name)
+        return shrink(space, case, check, mismatch)
+
+    monkeypatch.setattr("gradspec.explain.shrink", counted)
+    failing(square(**WRONG))
+    assert len(asked) == 1
+
+
+def test_a_check_that_has_seen_enough_looks_at_no_further_case() -> None:
+    """The others go on: what is wrong with the form of an answer says nothing of its numbers."""
+    report = failing(square(**WRONG))
+    by_name = {check.name: check for check in report.checks}
+    assert by_name["vjp_finite_difference"].comparisons < by_name["contract"].comparisons * 24
+    assert by_name["contract"].comparisons > 2 * ENOUGH
+
+
+def test_a_direction_is_printed() -> None:
+    """Where no entry stands out, the numbers are of a sum over some: without d nobody could compute them."""
+    op = Op(
+        name="trace",
+        forward=lambda a: (np.trace(a), a),
+        vjp=lambda a, y_bar: (2 * y_bar * np.eye(len(a), dtype=a.dtype),),
+        inputs={"a": real("n n", transform=lambda a: a + a.T)},
+    )
+    message = verify(op).failures[0].message
+    assert "⟨a_bar, d⟩" in message
+    assert "\n  d = [[" in message

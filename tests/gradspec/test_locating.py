@@ -1,0 +1,139 @@
+"""Which cases fail: said where it is telling, and not where it may be chance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradspec import Op, array, real, verify
+from gradspec.domains import Case
+from gradspec.locating import located
+
+OP = Op(
+    name="some_op",
+    forward=lambda x, z, p, q: (x, None),
+    vjp=lambda saved, y_bar: (y_bar, None),
+    inputs={"x": real("... n m", broadcastable=True), "z": real("... n m", broadcastable=True)},
+    params={"p": (1, 2, 3), "q": ("a", "b")},
+)
+ORDINARY = np.array([[1.5, -2.5, 3.5]])
+
+
+def case(x: object = ORDINARY, z: object = ((1.75, 2.25, 3.75),), **changes: Any) -> Case:
+    """A case of OP."""
+    fields: dict[str, Any] = {
+        "sizes": {"n": 1, "m": 3},
+        "lead": (),
+        "params": {"p": 1, "q": "a"},
+        "keys": {},
+        "drawn": (np.asarray(x, dtype=float), np.asarray(z, dtype=float)),
+        "dtype": "float64",
+        "seed": 0,
+    }
+    return Case(**{**fields, **changes})
+
+
+def where(failing: Sequence[Case], passing: Sequence[Case]) -> str:
+    """What is said of the failing cases beyond their number."""
+    return located(OP, failing, passing).partition(" cases")[2]
+
+
+@pytest.mark.parametrize(
+    ("odd", "told"),
+    [
+        (case(params={"p": 3, "q": "a"}), "with p=3"),
+        (case(dtype="float32"), "in float32"),
+        (case(sizes={"n": 2, "m": 3}), "with n = 2"),
+        (case(sizes={"n": 3, "m": 3}), "with n = 3"),
+        (case(cotangent="one-hot"), "with a y_bar of one entry that is not 0"),
+        (case(lead=(2,)), "with leading axes"),
+        (case(lead=(0,)), "with leading axes"),
+        (case(z=[[5.0]]), "where something is broadcast"),
+        (case(x=[[0.0, 1.0, -2.0]]), "with a 0 in x"),
+        (case(x=[[7.0, 7.0, -2.0]]), "with equal entries in x"),
+        (case(x=[[7.0, 8.0, 2.0]]), "without a negative entry in x"),
+        (case(z=[[7.0, 8.0, -2.0]]), "with a negative entry in z"),
+        (case(x=[[7.0, 1e3, -2.0]]), "with an entry above 10 in x"),
+        (case(x=[[7.0, 1.0, -2e3]]), "with an entry below -10 in x"),
+        (case(x=[[7.0, 1e-3, -2.0]]), "with an entry within 0.01 of 0 in x"),
+        (case(z=[[1.5, 2.25, 3.75]]), "with x = z in some place"),
+    ],
+)
+def test_what_all_failing_cases_have_and_no_other_is_told(odd: Case, told: str) -> None:
+    """The plainest of such traits."""
+    assert where([odd] * 3, [case()] * 20) == f", exactly those {told}"
+
+
+def test_a_trait_that_some_passing_cases_have_too_is_told_with_their_number() -> None:
+    """It is necessary, but not sufficient."""
+    odd = case(params={"p": 3, "q": "a"})
+    assert where([odd] * 6, [odd] * 2 + [case()] * 20) == ", all of them with p=3 (6 of 8 such cases)"
+
+
+def test_two_traits_are_told_where_both_are_needed() -> None:
+    """Neither p=3 nor q='b' is enough."""
+    one, other, both = (case(params={"p": p, "q": q}) for p, q in ((3, "a"), (1, "b"), (3, "b")))
+    assert where([both] * 3, [one, other, case()] * 6) == ", exactly those with p=3 and q='b'"
+
+
+def test_several_values_of_a_param_are_one_trait() -> None:
+    """Told by the smaller number of values: those that fail, or those that do not."""
+    one, two, three = (case(params={"p": p, "q": "a"}) for p in (1, 2, 3))
+    assert where([two, three] * 5, [one] * 20) == ", exactly those with p other than 1"
+    with_four = [case(params={"p": p, "q": "a"}) for p in (4, 5)]
+    assert where([two, three] * 5, [one, *with_four] * 7) == ", exactly those with p=2 or 3"
+
+
+@pytest.mark.parametrize(
+    ("failing", "passing"),
+    [
+        ([case(dtype="float32")], [case()] * 20),  # one case has a hundred things that are its own
+        ([case(dtype="float32")] * 4, [case()] * 4),  # and so have four
+        ([case(dtype="float32")] * 3, [case(), case(dtype="float32")] * 20),
+        ([case()] * 3, [case()] * 20),
+    ],
+)
+def test_nothing_is_told_that_may_be_chance(failing: list[Case], passing: list[Case]) -> None:
+    """Only how many there are."""
+    assert located(OP, failing, passing) == f"{len(failing)} of {len(failing) + len(passing)} cases"
+
+
+def test_a_check_that_stopped_early_says_so() -> None:
+    """The cases that it did not look at are in no number."""
+    odd = case(dtype="float32")
+    assert located(OP, [odd] * 24, [case()] * 30, first=True) == "24 of the first 54 cases, exactly those in float32"
+
+
+def test_where_most_cases_fail_in_any_way_their_number_says_nothing() -> None:
+    """The text has no such line then."""
+    assert located(OP, [case()] * 24, [case()] * 10) == ""
+    assert located(OP, [case()], []) == ""
+    assert located(OP, [], [case()]) == ""
+
+
+def test_a_failure_text_says_where_the_rule_fails() -> None:
+    """x ** 0 with the rule p x ** (p - 1): NaN at 0 and nowhere else."""
+    op = Op(
+        name="power",
+        forward=lambda x, p: (x**p, (x, p)),
+        vjp=lambda saved, y_bar: (y_bar * saved[1] * saved[0] ** (saved[1] - 1.0),),
+        inputs={"x": real("n m")},
+        params={"p": (2, 0, 3)},
+    )
+    assert "cases, exactly those with p=0 and a 0 in x\n" in verify(op).failures[0].message
+
+
+def test_what_is_zero_in_some_cases_only_is_not_said_to_propagate_nothing() -> None:
+    """The rule is wrong for k = 1 alone, and right for 2 and 3."""
+    op = Op(
+        name="scaled",
+        forward=lambda x, k: (x * x.dtype.type(k), k),
+        vjp=lambda k, y_bar: (y_bar * y_bar.dtype.type(k * (k > 1)), None),
+        inputs={"x": real("n"), "k": array("", lo=1, hi=3, typical=(1, 3), integer=True, differentiable=False)},
+    )
+    message = verify(op).failures[0].message
+    assert "  Looks like   nothing is propagated in these cases: every entry is 0, and is not in others\n" in message
+    assert "cases, exactly those where k is 1\n" in message
