@@ -15,6 +15,7 @@ from gradspec.mutation.wrappers import wrappers
 from gradspec.results import Verdict
 from gradspec.spec import Op
 
+FIRST = 30  # examples of a first look: most mutants fail in any case
 KILLED, SAME, SURVIVED = "killed", "no difference", "survived"
 
 
@@ -54,12 +55,18 @@ def mutants(op: Op, *, wrapped: bool = True, source: bool = True) -> Iterator[Mu
 
 
 def tried(mutant: Mutant, *, seed: int = 0, examples: int = DEFAULT_EXAMPLES) -> Fate:
-    """Verify a mutant as a user would verify the op."""
+    """Verify a mutant as a user would verify the op.
+
+    The first cases of a run do not depend on how many there will be, so that what fails in a short run fails in the
+    long one; a mutant's checks are those that failed in the run that killed it.
+    """
     common: dict[str, Any] = {"name": mutant.name, "guess": mutant.guess, "where": mutant.where}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the mean of nothing, and what else a mistake may do
-            report = verify(mutant.op, seed=seed, examples=examples)
+            report = verify(mutant.op, seed=seed, examples=min(FIRST, examples))
+            if report.verdict is not Verdict.FAIL and examples > FIRST:
+                report = verify(mutant.op, seed=seed, examples=examples)
     except DeclarationError as error:
         return Fate(**common, outcome=KILLED, checks=("declaration",), guessed=str(error))
     if report.verdict is not Verdict.FAIL:
