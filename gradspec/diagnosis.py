@@ -36,11 +36,13 @@ def diagnose(got: np.ndarray, want: np.ndarray) -> str:
 
 
 def contradicts(guess: str, got: np.ndarray, want: np.ndarray) -> bool:
-    """Whether a guess at a factor or a sign, made on other numbers, does not hold for these.
+    """Whether a guess at a factor, a sign or nothing at all, made on other numbers, does not hold for these.
 
     Other guesses speak of axes, which a small case need not have.
     """
     known = np.isfinite(want) & np.isfinite(got)
+    if guess == NOTHING:
+        return bool(got.any())
     if not guess.startswith(OF_A_FACTOR) or not (got[known] != want[known]).any():
         return False
     return guess != _scalar_guess(got[known], want[known])

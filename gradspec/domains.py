@@ -17,7 +17,7 @@ from gradspec.related import BESIDE, SHARED, beside, shared
 from gradspec.spec import Op
 from gradspec.values import CLOSE_TOGETHER, THRESHOLD_KINDS, fill, interval, kinds, near, thresholds
 
-COTANGENTS = ("signed", "one-hot", "large", "small")
+COTANGENTS = ("signed", "one-hot", "balanced", "large", "small")
 ROUNDS = 5  # what is wrong for some params may be so for some sizes only
 LARGEST_SIZE = 8  # up to which each size has a case of its own; larger ones are met by chance
 LARGE, SMALL = 2.0**20, 2.0**-20  # powers of two: only the magnitude of y_bar changes, not its digits
@@ -117,8 +117,9 @@ def systematic(space: Space, seed: int) -> Iterator[Recipe]:
     others = _taking_turns(space, np.random.default_rng((seed, 1)))
     for position, recipe in enumerate(_unique(itertools.chain(first, others))):
         # One entry of y_bar hides what is wrong elsewhere: not where only a few entries are telling.
-        full = position % 5 or position < len(first) or any(kind.startswith(THRESHOLD_KINDS) for kind in recipe.kinds)
-        cotangent = COTANGENTS[0] if full else COTANGENTS[1 + position // 5 % 3]
+        telling = any(kind == BESIDE or kind.startswith(THRESHOLD_KINDS) for kind in recipe.kinds)
+        full = position % 5 or position < len(first) or telling
+        cotangent = COTANGENTS[0] if full else COTANGENTS[1 + position // 5 % (len(COTANGENTS) - 1)]
         yield replace(recipe, seed=next(seeds), cotangent=cotangent)
 
 
@@ -228,9 +229,13 @@ def _broadcasting(space: Space) -> Iterator[Recipe]:
 
 
 def _params_again(space: Space) -> Iterator[Recipe]:
-    """Each param value once more in float32, with a special value, and with inputs close to each other."""
+    """Each param value once more with inputs close to each other, in float32, and with a special value."""
     close = tuple(BESIDE if name in sharing(space.op) else "uniform" for name in space.op.inputs)
-    for recipe in list(_every_param(space)):
+    again = list(_every_param(space))
+    if BESIDE in close:  # distances below a threshold are met by no other draw
+        found = (recipe for recipe in again if thresholds(recipe.combination.params))
+        yield from (replace(recipe, kinds=close, lead=max(space.leads, key=math.prod)) for recipe in found)
+    for recipe in again:
         domain = interval(space.op, next(iter(space.op.inputs)), recipe.combination.sizes)
         first = kinds(domain, recipe.combination.params)
         telling = near(domain, recipe.combination.params) or [first[min(1, len(first) - 1)]]
@@ -239,8 +244,6 @@ def _params_again(space: Space) -> Iterator[Recipe]:
             yield special
             if "float32" in space.op.dtypes:
                 yield replace(special, dtype="float32")
-        if BESIDE in close and thresholds(recipe.combination.params):
-            yield replace(recipe, kinds=close, lead=max(space.leads, key=math.prod))
         if "float32" in space.op.dtypes:
             yield replace(recipe, dtype="float32")
 

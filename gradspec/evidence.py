@@ -15,6 +15,7 @@ import numpy as np
 from gradspec.directions import Directions, refitted
 from gradspec.measurement import complex_slopes
 from gradspec.oracles.estimate import Estimate
+from gradspec.oracles.finite_difference import STEPS
 from gradspec.rounding import ROUNDING, TINY, Rounding
 from gradspec.trial import EPS, Trial
 
@@ -25,6 +26,9 @@ SECOND_STEP = 0.739085  # of the first: far from every ratio of small numbers
 DISPUTED = 1e-2  # of a difference: what the complex step explains but for this much of it is left open
 DISPUTABLE = 0.1  # of the derivative: what rounding may hide from differences; more than that is a wrong rule
 MAX32 = np.finfo(np.float32).max
+WITHIN = np.array((0.51, 0.57, 0.63, 0.68, 0.76, 0.83, 0.91, 0.97))  # of the shortest step, unevenly spaced
+TURNS = 2  # changes of sign among them that no smooth function has
+LOOKED_AT = 32  # comparisons that failed
 NEARBY = 16  # points around a tie at which the derivative is sampled
 
 
@@ -94,7 +98,24 @@ class Evidence(Rounding):
         if judgement.wrong.any() and second_look:
             judgement = self._confirmed(judgement, cotangent, directions)
             judgement = self._undisputed(judgement, directions)
+            judgement = self._resolved(judgement, directions)
         return judgement
+
+    def _resolved(self, judgement: Judgement, directions: Directions) -> Judgement:
+        """Leave open where the rule's claims change sign over and over within the shortest step.
+
+        sin(x²) at x = 5e6: slopes over any step average out to something flat and sharp. Wrong rules are smooth, too.
+        """
+        open_now = np.zeros(len(directions), dtype=bool)
+        for p in np.flatnonzero(judgement.wrong)[:LOOKED_AT]:
+            one = directions.chosen([int(p)])
+            for side in (1.0, -1.0)[: 1 + directions.both[p]]:
+                steps = side * STEPS[-1] * WITHIN[:, None] * one.moves
+                claims = np.array([self.claims(self.trial.cotangents(self.trial.point + s), one)[0] for s in steps])
+                turns = (np.diff(np.sign(claims)) != 0).sum()
+                enough = 2 * np.abs(claims).max() >= np.abs(judgement.claim[p] - judgement.want[p])
+                open_now[p] |= bool(turns >= TURNS and enough)
+        return replace(judgement, wrong=judgement.wrong & ~open_now, conclusive=judgement.conclusive & ~open_now)
 
     def _undisputed(self, judgement: Judgement, directions: Directions) -> Judgement:
         """Leave open what the complex step, which takes no differences, sees as the rule does.

@@ -42,8 +42,8 @@ def explained(space: Space, tally: Tally, replay: str, known: Sequence[Case] = (
         known: Small cases that other checks fail on: where this one does, too, it is shown the same.
     """
     op, check, failures = space.op, tally.check, tally.failures
-    guess = _guess(failures)
     case, mismatch = min(failures, key=lambda failure: _clarity(*failure))
+    guess = _guess([failure for failure in failures if failure[1].input == mismatch.input])
     small, shrunk = _met_before(space, check, mismatch, known) or shrink(space, case, check, mismatch)
     if shrunk.got is not None and shrunk.want is not None and contradicts(guess, shrunk.got, shrunk.want):
         guess = ""
@@ -57,7 +57,7 @@ def explained(space: Space, tally: Tally, replay: str, known: Sequence[Case] = (
         check.name,
         shrunk,
         guess=guess,
-        where=located(op, failing, passing, first=tally.is_settled) if failing else RANDOM_ONLY,
+        where=located(op, failing, passing, shown=small, first=tally.is_settled) if failing else RANDOM_ONLY,
         smallest=str(counterexample),
         replay=replay,
     )
@@ -85,10 +85,16 @@ def _propagates(op: Op, case: Case, name: str) -> bool:
     return False
 
 
-def _clarity(case: Case, mismatch: Mismatch) -> tuple[bool, bool, bool, int]:
-    """Failures with an entry to show first, then ordinary float64 cases, then small ones."""
+def _clarity(case: Case, mismatch: Mismatch) -> tuple[bool, bool, bool, bool, int]:
+    """Failures with an entry to show first, then float64, then gross errors, then ordinary cases, then small ones."""
     size = sum(u.size for u in case.drawn)
-    return mismatch.want is None and not size, case.dtype != "float64", not case.ordinary, size
+    return (
+        mismatch.want is None and not size,
+        case.dtype != "float64",
+        not mismatch.is_gross,
+        not case.ordinary,
+        size,
+    )
 
 
 def _guess(failures: Sequence[tuple[Case, Mismatch]]) -> str:

@@ -7,26 +7,34 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from gradspec.domains import Case
+from gradspec.domains import LARGE, SMALL, Case
 from gradspec.spec import Op
 
 CHANCE = 1e-3  # that so many failing cases share a trait by accident; some dozens of traits are looked at
 RARE = 0.5  # a trait that more of the passing cases have is not worth a line by itself
 SPARED = 5  # passing cases without a trait, at least: of three or four that pass something is always true
 WORTH = 3  # a second trait is told if it leaves at most one in so many of the passing cases
-MAGNITUDES = (1e1, 1e2, 1e4, 1e6)
-NEAR_ZERO = (1e-2, 1e-4, 1e-6)
-COTANGENTS = {"one-hot": "one entry that is not 0", "large": "large entries", "small": "small entries"}
+MAGNITUDES = (1e6, 1e4, 1e3, 1e2, 1e1)  # the most telling first
+NEAR_ZERO = (1e-6, 1e-4, 1e-2)
+COTANGENTS = {
+    "one-hot": "one entry that is not 0",
+    "balanced": "entries that sum to 0",
+    "large": "large entries",
+    "small": "small entries",
+}
 MANY = 60  # characters of a param's value: a longer one is not told
 
 
-def located(op: Op, failing: Sequence[Case], passing: Sequence[Case], *, first: bool = False) -> str:
+def located(
+    op: Op, failing: Sequence[Case], passing: Sequence[Case], *, shown: Case | None = None, first: bool = False
+) -> str:
     """How many of the cases fail, and what tells them from the others: a fact about this run, not a guess.
 
     Args:
         op: The op.
         failing: The cases in which a check failed.
         passing: Those in which it compared something and found nothing.
+        shown: The case that the text shows: what it has not is not what makes a case fail.
         first: Whether further cases were not looked at.
 
     Returns:
@@ -35,7 +43,7 @@ def located(op: Op, failing: Sequence[Case], passing: Sequence[Case], *, first: 
     if not failing:
         return ""
     text = f"{len(failing)} of {'the first ' * first}{len(failing) + len(passing)} cases"
-    mine = [dict.fromkeys(_traits(op, case)) for case in failing]
+    mine = [dict.fromkeys(_traits(op, case)) for case in (*failing, *([] if shown is None else [shown]))]
     others = [set(_traits(op, case)) for case in passing]
     shared = [trait for trait in mine[0] if all(trait in traits for traits in mine)]
     having = {trait: [trait in traits for traits in others] for trait in shared}
@@ -98,11 +106,10 @@ def _traits(op: Op, case: Case) -> Iterator[str]:
         text = f"{name}={value!r}"
         if len(text) <= MANY and " at 0x" not in text:
             yield f"with {text}"
-    if len(op.dtypes) > 1:
-        yield f"in {case.dtype}"
     yield from _of_sizes(op, case)
-    if case.cotangent in COTANGENTS:
-        yield f"with a y_bar of {COTANGENTS[case.cotangent]}"
+    kind = case.cotangent if case.y_bar is None else _kind_of(case.y_bar)
+    if kind in COTANGENTS:
+        yield f"with a y_bar of {COTANGENTS[kind]}"
     yield from _of_shapes(op, case)
     for name, x in zip(op.inputs, case.drawn, strict=True):
         if x.size:
@@ -110,12 +117,25 @@ def _traits(op: Op, case: Case) -> Iterator[str]:
     for (one, x), (other, y) in itertools.combinations(zip(op.inputs, case.drawn, strict=True), 2):
         if _meet(x, y):
             yield f"with {one} = {other} in some place"
+    if len(op.dtypes) > 1:
+        yield f"in {case.dtype}"
+
+
+def _kind_of(y_bar: Sequence[np.ndarray | None]) -> str:
+    """What a cotangent that is given would be drawn as."""
+    entries = np.concatenate([np.abs(bar).reshape(-1) for bar in y_bar if bar is not None] or [np.zeros(0)])
+    if np.count_nonzero(entries) == 1:
+        return "one-hot"
+    if entries.any() and all(bar is None or bar.sum() == 0 for bar in y_bar):
+        return "balanced"
+    largest = float(entries.max(initial=0.0))
+    return "large" if largest > LARGE / 4 else "small" if 0 < largest < 4 * SMALL else "signed"
 
 
 def _of_sizes(op: Op, case: Case) -> Iterator[str]:
     for symbol, size in case.sizes.items():
         yield f"with {symbol} = {size}"
-        yield from (f"with {symbol} > {least}" for least in range(max(op.sizes[symbol][0], 0), size))
+        yield from (f"with {symbol} > {least}" for least in reversed(range(max(op.sizes[symbol][0], 0), size)))
     for one, other in itertools.combinations(case.sizes, 2):
         sign = "<" if case.sizes[one] < case.sizes[other] else ">" if case.sizes[one] > case.sizes[other] else "="
         yield f"with {one} {sign} {other}"

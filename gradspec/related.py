@@ -12,6 +12,7 @@ from gradspec.values import NEAR, Interval, fill, thresholds
 
 SHARED = "shared with another input"
 BESIDE = "close to another input"
+DEEP = (0.4, 0.7)  # relative distance to a threshold: a small one needs room for the steps of an oracle
 FARTHEST = 100.0  # thresholds for the distance of two inputs; a larger one is no part of ordinary draws
 
 
@@ -51,9 +52,9 @@ def beside(
     distances = 10.0 ** rng.uniform(-2.0, 0.0, size=shape)
     limits = [limit for limit in thresholds(params) if limit <= FARTHEST]
     if limits:
-        order = rng.permutation(math.prod(shape)).reshape(shape)  # inside and outside of it by turns
-        aside = rng.uniform(*NEAR, size=shape) * np.where(order % 2, 1.0, -1.0)
-        distances = rng.choice(limits, size=shape) * (1.0 + aside)
+        order = rng.permutation(math.prod(shape)).reshape(shape)  # just outside, just inside and deep inside by turns
+        near, deep = rng.uniform(*NEAR, size=shape), rng.uniform(*DEEP, size=shape)
+        distances = rng.choice(limits, size=shape) * (1.0 + np.choose(order % 3, (near, -near, -deep)))
     return domain.repaired(x + distances * rng.choice((-1.0, 1.0), size=shape))
 
 

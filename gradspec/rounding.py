@@ -15,6 +15,7 @@ from gradspec.trial import EPS, Trial
 ROUNDING = 64.0  # ulps of the terms that a correct rule may lose
 SATURATED = 1 / 8  # of ROUNDING: what cancels where an op is saturated is rounded once or twice
 NOISE = 16.0  # times the measured rounding of the rule
+BRANCH = 2.0**-24  # of the terms: less than that, in answer to an ulp, is the rounding of sin(1e5), no branch
 TINY = {name: float(np.finfo(name).tiny) for name in EPS}
 CAP32 = 4096.0  # float32: rounding beyond this many ulps of the terms is not excused by conditioning
 
@@ -127,16 +128,19 @@ class Rounding(Measurement):
 
     def rule_noise(self, directions: Directions, terms: np.ndarray) -> np.ndarray:
         """(p,) the measured rounding of the rule: how far its claims move when its inputs move by ulps."""
+        noise = self._conditioning(directions, terms)
+        if self.trial.case.dtype == "float32":
+            noise = np.minimum(noise, CAP32 * EPS["float32"] * terms)
+        return noise
+
+    def _conditioning(self, directions: Directions, terms: np.ndarray) -> np.ndarray:
         trial = self.trial
         near, far = self._moved_claims(directions)
         # The terms vanish where the derivative does: of det at rank n - 2 they are nothing, and its rounding is not.
         largest = np.fmax(terms, self._slopes_elsewhere(directions))
-        jump = (near > JUMP * EPS[trial.case.dtype] * largest) & (far < 2 * near)
+        jump = (near > max(JUMP * EPS[trial.case.dtype], BRANCH) * largest) & (far < 2 * near)
         noise = np.where(jump, 0.0, np.fmax(near, far / 4))
-        noise = NOISE * np.nan_to_num(noise, nan=0.0, posinf=0.0)
-        if trial.case.dtype == "float32":
-            noise = np.minimum(noise, CAP32 * EPS["float32"] * terms)
-        return noise
+        return NOISE * np.nan_to_num(noise, nan=0.0, posinf=0.0)
 
     def excused_in_float32(
         self, directions: Directions, excess: np.ndarray, bar: np.ndarray, terms: np.ndarray
@@ -144,8 +148,13 @@ class Rounding(Measurement):
         """Bars (p,) that allow for what the reference itself loses in float32, and which comparisons say nothing.
 
         The rule's own loss must not excuse it: E[x²] - m² would pass. Without a reference, what exceeds the bar for
-        rounding is a failure only beyond any conditioning, and undecided otherwise.
+        rounding is a failure only beyond any conditioning, and undecided otherwise. Undecided, too, is what the
+        derivative itself, evaluated in float64, moves by when the inputs move by an ulp of float32, and what forward
+        loses: log det(x @ x.T) has the rounding of x @ x.T, and so has its rule.
         """
+        y = np.abs(self.trial.y64).max(initial=0.0)
+        lost_by_forward = np.abs(self._outputs32 - self.trial.y64).max(initial=0.0) / max(y, TINY["float32"])
+        unknowable = excess <= np.fmax(self._conditioning(directions, terms), NOISE * lost_by_forward * terms)
         cap = (
             CAP32
             * EPS["float32"]
@@ -153,11 +162,10 @@ class Rounding(Measurement):
         )
         lost = self.trial.lost_by_reference
         if lost is None:
-            return bar, (excess > bar) & (excess <= np.maximum(cap, bar))
+            return bar, (excess > bar) & ((excess <= np.maximum(cap, bar)) | unknowable)
         theirs = np.max([np.abs(self.claims(error, directions)) for error in lost], axis=0)
-        return bar + np.minimum(NOISE * np.nan_to_num(theirs, nan=0.0, posinf=0.0), cap), np.zeros(
-            bar.shape, dtype=bool
-        )
+        bar = bar + np.minimum(NOISE * np.nan_to_num(theirs, nan=0.0, posinf=0.0), cap)
+        return bar, (excess > bar) & unknowable
 
     @cached_property
     def cancellation(self) -> np.ndarray:
@@ -180,10 +188,15 @@ class Rounding(Measurement):
         return np.asarray(ROUNDING * EPS["float64"] * slope * self.directions.scale)
 
     @cached_property
+    def _outputs32(self) -> np.ndarray:
+        """(m,) the outputs as forward gave them."""
+        return np.concatenate([np.asarray(y, dtype=float).reshape(-1) for y in self.trial.ys if y.dtype.kind == "f"])
+
+    @cached_property
     def is_float32_sound(self) -> bool:
         """Whether forward in float32 agrees with forward in float64: where it does not, its vjp is not judged."""
         trial = self.trial
-        given = np.concatenate([np.asarray(y, dtype=float).reshape(-1) for y in trial.ys if y.dtype.kind == "f"])
+        given = self._outputs32
         spread = np.nan_to_num(self.moved_by_ulps, nan=0.0)
         largest = float(np.abs(trial.y64).max(initial=0.0))
         with np.errstate(all="ignore"):

@@ -56,11 +56,13 @@ class _Shrinker:
         self.space = space
         self.check = check
         self.kind = kind
+        self.gross = False
         self.name = name or next(n for n, domain in space.op.inputs.items() if domain.differentiable)
         self.tries = 0
         self.deadline = time.monotonic() + MAX_SECONDS
 
     def run(self, case: Case, mismatch: Mismatch) -> tuple[Case, Mismatch]:
+        self.gross = mismatch.is_gross
         best = (_fixed(self.space, case), mismatch)
         for candidates in (self._smaller, self._simpler_values, self._simpler_cotangents):
             best = self._pass(candidates, *best)
@@ -86,9 +88,10 @@ class _Shrinker:
     def _fails(self, case: Case) -> Mismatch | None:
         self.tries += 1
         try:
-            return failure(self.space, case, self.check, self.kind)
+            found = failure(self.space, case, self.check, self.kind)
         except DeclarationError:
             return None
+        return found if found is None or found.is_gross or not self.gross else None
 
     def _smaller(self, case: Case) -> Iterator[Case]:
         """Small layouts in order, each with plain values first."""

@@ -165,15 +165,19 @@ def _along_direction(
     p = mine[np.argmax(judgement.discrepancy[mine])]
     moved = int((directions.moves[p] != 0).sum())
     what = f"{moved} entries together" if moved > 1 else "one entry before its transform"
+    parts = {other: _of_input(trial, other, directions.images[p]) for other in trial.slices}
+    parts = {other: d for other, d in parts.items() if d.any()}
+    one = len(parts) == 1
+    product = " + ".join(f"⟨{other}_bar, d{'' if one else '_' + other}⟩" for other in parts)
     return Mismatch(
         headline=headline,
         kind=f"wrong {name}",
         input=name,
         lines=(
-            f"along a direction that moves {what}, ⟨{name}_bar, d⟩ = "
+            f"along a direction that moves {what}, {product} = "
             f"{number(judgement.claim[p], judgement.want[p])}, but should be "
             f"{number(judgement.want[p], judgement.claim[p])} ± {judgement.bar[p]:.0e}     ({oracle})",
-            f"d = {show(_of_input(trial, name, directions.images[p]))}",
+            "   ".join(f"d{'' if one else '_' + other} = {show(d)}" for other, d in parts.items()),
         ),
         discrepancy=float(judgement.discrepancy[p]),
     )

@@ -12,6 +12,7 @@ from gradspec.evidence import Evidence
 from gradspec.spec import FLOAT_DTYPES, Op
 from gradspec.trial import Trial
 
+GROSS = 1e-3  # of an entry
 SHOWN = 8  # entries above which an array is described, not printed
 
 
@@ -38,6 +39,15 @@ class Mismatch:
     got: np.ndarray | None = field(default=None, compare=False)
     want: np.ndarray | None = field(default=None, compare=False)
     wrong: np.ndarray | None = field(default=None, compare=False)
+
+    @property
+    def is_gross(self) -> bool:
+        """Whether some entry is off by more than anybody would take for rounding."""
+        if self.got is None or self.want is None or self.wrong is None:
+            return True
+        with np.errstate(all="ignore"):
+            relative = np.abs(self.got - self.want)[self.wrong] / np.abs(self.want)[self.wrong]
+        return not bool((relative <= GROSS).all())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ STEPS = 4.0 ** -np.arange(1.0, RUNGS + 1)
 EPS = float(np.finfo(np.float64).eps)
 KINK = 10.0  # one-sided slopes further apart than this many of their errors are a kink
 SETTLED = 1e-6  # a side this sharp counts without further questions
+APART = 3.0  # two plateaus further apart than this many of their errors contradict each other
 GROWTH = 1.5  # differences growing by this per rung diverge
 
 
@@ -121,5 +122,12 @@ def _plateau(slopes: np.ndarray, rounding: np.ndarray, *, levels: int) -> tuple[
     error = spread + 2 * rounding[:, levels : levels + count]
     error[~np.isfinite(error)] = np.inf
     lines, entries = np.ogrid[: error.shape[0], : error.shape[2]]
-    best = (lines, error.argmin(axis=1), entries)
-    return here[best], error[best]
+    chosen = error.argmin(axis=1)
+    best = (lines, chosen, entries)
+    value, sharpness = here[best], error[best]
+    # Shorter steps that are as sure of another slope: the longer ones have gone past a jump.
+    bars = rounding[:, levels:]
+    apart = np.abs(slopes - value[:, None]) - APART * (2 * bars + sharpness[:, None])
+    shorter = np.arange(slopes.shape[1])[None, :, None] > chosen[:, None] + 2
+    contradicted = (shorter & np.isfinite(bars) & (apart > 0)).any(axis=1)
+    return value, np.where(contradicted, np.inf, sharpness)

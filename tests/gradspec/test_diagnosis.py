@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from gradspec.diagnosis import diagnose
+from gradspec.diagnosis import NOTHING, contradicts, diagnose
 
 WANT = np.random.default_rng(0).normal(size=(3, 4))
 SQUARE = np.random.default_rng(1).normal(size=(3, 3))
@@ -77,3 +77,11 @@ def test_nothing_propagated_is_said_of_two_entries() -> None:
     """Two numbers are too few to tell a factor; that both are 0 can be seen."""
     assert "nothing is propagated" in diagnose(np.zeros(2), np.array([1.0, -2.0]))
     assert not diagnose(np.zeros(2), np.array([1.0, 0.0]))
+
+
+def test_a_guess_made_elsewhere_must_hold_for_what_is_shown() -> None:
+    """A factor, a sign and "nothing" are looked for in the numbers below the guess."""
+    assert contradicts(NOTHING, 2 * WANT, WANT)
+    assert not contradicts(NOTHING, 0 * WANT, WANT)
+    assert contradicts("a factor 2", 3 * WANT, WANT)
+    assert not contradicts("a factor 2", 2 * WANT, WANT)

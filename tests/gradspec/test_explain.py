@@ -61,3 +61,29 @@ def test_a_direction_is_printed() -> None:
     message = verify(op).failures[0].message
     assert "⟨a_bar, d⟩" in message
     assert "\n  d = [[" in message
+
+
+def test_the_guess_is_about_the_input_that_is_shown() -> None:
+    """Nothing reaches z, in most of the failures: that says nothing of x, whose cotangent has a mistake of its own."""
+    op = Op(
+        name="product",
+        forward=lambda x, z, w: (x * z * w, (x, z, w)),
+        vjp=lambda saved, y_bar: (2 * y_bar * saved[1] * saved[2], *2 * [np.zeros_like(y_bar)]),
+        inputs={name: real("n") for name in ("x", "z", "w")},
+    )
+    said = [check.message for check in verify(op).failures if "for input 'x'" in check.message]
+    assert said
+    assert all("  Looks like   a factor 2\n" in message for message in said)
+
+
+def test_gross_errors_are_shown_before_small_ones() -> None:
+    """1e-8 of a slope is less of a proof than all of it."""
+    op = Op(
+        name="cube",
+        forward=lambda x: (x**3, x),
+        vjp=lambda x, y_bar: (y_bar * 3 * x * x * np.where(x < 0, 1 + 1e-6, np.where(x < 2, 1, 2)).astype(x.dtype),),
+        inputs={"x": real("n")},
+    )
+    for check in verify(op).failures:
+        case = check.counterexample.case
+        assert (case.drawn[0] >= 2).any()

@@ -56,9 +56,9 @@ def where(failing: Sequence[Case], passing: Sequence[Case]) -> str:
         (case(x=[[7.0, 7.0, -2.0]]), "with equal entries in x"),
         (case(x=[[7.0, 8.0, 2.0]]), "without a negative entry in x"),
         (case(z=[[7.0, 8.0, -2.0]]), "with a negative entry in z"),
-        (case(x=[[7.0, 1e3, -2.0]]), "with an entry above 10 in x"),
-        (case(x=[[7.0, 1.0, -2e3]]), "with an entry below -10 in x"),
-        (case(x=[[7.0, 1e-3, -2.0]]), "with an entry within 0.01 of 0 in x"),
+        (case(x=[[7.0, 2e4, -2.0]]), "with an entry above 10000 in x"),
+        (case(x=[[7.0, 1.0, -20]]), "with an entry below -10 in x"),
+        (case(x=[[7.0, 1e-5, -2.0]]), "with an entry within 0.0001 of 0 in x"),
         (case(z=[[1.5, 2.25, 3.75]]), "with x = z in some place"),
     ],
 )
@@ -71,6 +71,27 @@ def test_a_trait_that_some_passing_cases_have_too_is_told_with_their_number() ->
     """It is necessary, but not sufficient."""
     odd = case(params={"p": 3, "q": "a"})
     assert where([odd] * 6, [odd] * 2 + [case()] * 20) == ", all of them with p=3 (6 of 8 such cases)"
+
+
+def test_what_the_case_shown_has_not_is_not_told() -> None:
+    """Whoever reads "with a 0 in x" looks for it in the case below."""
+    odd = case(x=[[0.0, 1.0, -2.0]], params={"p": 3, "q": "a"})
+    assert located(OP, [odd] * 3, [case()] * 20, shown=odd).endswith("with p=3")
+    assert located(OP, [odd] * 3, [case()] * 20, shown=case(params={"p": 1, "q": "a"}, x=odd.drawn[0])).endswith(
+        "0 in x"
+    )
+    assert located(OP, [odd] * 3, [case()] * 20, shown=case()) == "3 of 23 cases"
+
+
+def test_a_cotangent_that_is_given_is_looked_at() -> None:
+    """A shrunk case has its own, whatever it was drawn as."""
+    one, many = np.array([[0.0, 1.0, 0.0]]), np.array([[1.0, -2.0, 4.0]])
+    odd = case(cotangent="one-hot")
+    told = ", exactly those with a y_bar of one entry that is not 0"
+    for y_bar, end in ((one, told), (many, "")):
+        assert located(OP, [odd] * 3, [case()] * 20, shown=case(y_bar=(y_bar,))) == f"3 of 23 cases{end}"
+    balanced = case(cotangent="balanced")
+    assert where([balanced] * 3, [case(y_bar=(many,))] * 20).endswith("with a y_bar of entries that sum to 0")
 
 
 def test_two_traits_are_told_where_both_are_needed() -> None:

@@ -227,3 +227,51 @@ def test_bars_for_an_expanded_y_bar_are_its_own() -> None:
     trial = Trial(op, replace(case, y_bar=(tiny,)))
     (outcome,) = vjp_layouts(trial, Evidence(trial))
     assert outcome.mismatch is None
+
+
+def test_distances_below_a_later_value_of_a_param_are_drawn() -> None:
+    """1 / beta is missing: right for beta = 1, and for 0.01 at all distances above it."""
+
+    def forward(a: Any, b: Any, beta: float) -> tuple[Any, Any]:
+        d = a - b
+        near = np.abs(d) < beta
+        return np.where(near, d * d / (2 * beta), np.abs(d) - beta / 2).astype(a.dtype), (d, near)
+
+    def vjp(saved: Any, y_bar: Any) -> tuple[Any, Any]:
+        d, near = saved
+        slope = y_bar * np.where(near, d, np.sign(d))
+        return slope, -slope
+
+    op = Op(
+        name="smooth_l1",
+        forward=forward,
+        vjp=vjp,
+        inputs={"a": real("n d"), "b": real("n d")},
+        params={"beta": (1.0, 0.01)},
+    )
+    assert all(verify(op, seed=seed).verdict is Verdict.FAIL for seed in range(SEEDS))
+
+
+def test_cotangents_that_sum_to_zero_are_drawn() -> None:
+    """A short cut for "nothing arrives" that asks for the sum."""
+    op = Op(
+        name="square",
+        forward=lambda x: (x * x, x),
+        vjp=lambda x, y_bar: (2 * x * y_bar if y_bar.sum() else np.zeros_like(x),),
+        inputs={"x": real("n d")},
+    )
+    assert all(verify(op, seed=seed).verdict is Verdict.FAIL for seed in range(SEEDS))
+
+
+def test_a_single_entry_is_drawn_as_zero_too() -> None:
+    """The product of one number, at 0: a short cut for one entry divides by it."""
+
+    def vjp(saved: Any, y_bar: Any) -> tuple[Any]:
+        x, y = saved
+        if x.size == 1:
+            return ((y_bar * y / np.where(x == 0, 1, x)).astype(x.dtype),)
+        others = [np.prod(np.delete(x, place)) for place in range(x.size)]
+        return ((y_bar * np.array(others)).astype(x.dtype),)
+
+    op = Op(name="prod", forward=lambda x: (x.prod(), (x, x.prod())), vjp=vjp, inputs={"x": real("n")})
+    assert all(verify(op, seed=seed).verdict is Verdict.FAIL for seed in range(SEEDS))

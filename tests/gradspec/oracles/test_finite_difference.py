@@ -175,6 +175,13 @@ def test_where_there_is_no_slope_nothing_is_claimed(function: Function, both: bo
     assert diverges == bool(found.diverges[0, 0])
 
 
+@pytest.mark.parametrize("place", 4.0 ** -np.arange(1.5, RUNGS))
+def test_no_slope_is_claimed_from_beyond_a_jump(place: float) -> None:
+    """Long steps over the jump see a slope of 1/2, as sure as short ones see the true 0."""
+    found = slope(lambda x: np.where(x > place, x, 0.0), 0.0)
+    assert not (np.abs(found.value) > found.error).any()
+
+
 def test_steps_are_exact_powers_of_two() -> None:
     """u + h d is exact for simple u and d: the step itself adds no rounding."""
     assert RUNGS == len(STEPS)
