@@ -23,8 +23,10 @@ from ops import OPS
 RECORD = ROOT / "docs" / "records" / "seeds.json"
 EMPTY: dict[str, Any] = {"seeds": 0, "fail": [], "inconclusive": [], "compared": 0, "seconds": 0.0}
 CORE = frozenset(
-    "add mul div matmul linear relu sigmoid tanh exp log softmax logsoftmax cross_entropy sum mean normalize layer_norm "
-    "batch_norm conv2d max_pool2d".split()
+    (
+        *("add", "mul", "div", "matmul", "linear", "relu", "sigmoid", "tanh", "exp", "log", "sum", "mean"),
+        *("softmax", "logsoftmax", "cross_entropy", "normalize", "layer_norm", "batch_norm", "conv2d", "max_pool2d"),
+    )
 )
 """Twenty ops that most networks are made of: these get the most seeds."""
 CHUNK = 10  # seeds per task: what an interruption can lose
