@@ -124,9 +124,10 @@ class Measurement:
     def along_each(self, directions: Directions) -> tuple[Directions, Estimate]:
         """Finite differences along each of the directions."""
         trial = self.trial
-        noise = np.zeros(trial.v.size)
         if trial.case.dtype == "float64":
             noise = self.forward_noise + EPS["float64"] * self.saturated
+        else:  # what is evaluated is forward in float64 all the same
+            noise = self.value_noise * (EPS["float64"] / EPS[trial.case.dtype])
         return directions, finite_difference(trial.outputs, trial.point, directions.moves, directions.both, noise)
 
     @property

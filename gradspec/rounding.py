@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property, wraps
 from typing import Any, TypeVar
 
 import numpy as np
 
+from gradspec.caller import CallFailedError
 from gradspec.directions import Directions
 from gradspec.measurement import JUMP, Measurement
-from gradspec.trial import EPS, Trial
+from gradspec.trial import EPS, JITTERS, Trial
 
 ROUNDING = 64.0  # ulps of the terms that a correct rule may lose
 SATURATED = 1 / 8  # of ROUNDING: what cancels where an op is saturated is rounded once or twice
@@ -128,19 +129,16 @@ class Rounding(Measurement):
 
     def rule_noise(self, directions: Directions, terms: np.ndarray) -> np.ndarray:
         """(p,) the measured rounding of the rule: how far its claims move when its inputs move by ulps."""
-        noise = self._conditioning(directions, terms)
-        if self.trial.case.dtype == "float32":
-            noise = np.minimum(noise, CAP32 * EPS["float32"] * terms)
-        return noise
-
-    def _conditioning(self, directions: Directions, terms: np.ndarray) -> np.ndarray:
         trial = self.trial
         near, far = self._moved_claims(directions)
         # The terms vanish where the derivative does: of det at rank n - 2 they are nothing, and its rounding is not.
         largest = np.fmax(terms, self._slopes_elsewhere(directions))
         jump = (near > max(JUMP * EPS[trial.case.dtype], BRANCH) * largest) & (far < 2 * near)
         noise = np.where(jump, 0.0, np.fmax(near, far / 4))
-        return NOISE * np.nan_to_num(noise, nan=0.0, posinf=0.0)
+        noise = NOISE * np.nan_to_num(noise, nan=0.0, posinf=0.0)
+        if trial.case.dtype == "float32":
+            noise = np.minimum(noise, CAP32 * EPS["float32"] * terms)
+        return noise
 
     def excused_in_float32(
         self, directions: Directions, excess: np.ndarray, bar: np.ndarray, terms: np.ndarray
@@ -148,13 +146,10 @@ class Rounding(Measurement):
         """Bars (p,) that allow for what the reference itself loses in float32, and which comparisons say nothing.
 
         The rule's own loss must not excuse it: E[x²] - m² would pass. Without a reference, what exceeds the bar for
-        rounding is a failure only beyond any conditioning, and undecided otherwise. Undecided, too, is what the
-        derivative itself, evaluated in float64, moves by when the inputs move by an ulp of float32, and what forward
-        loses: log det(x @ x.T) has the rounding of x @ x.T, and so has its rule.
+        rounding is a failure only beyond any conditioning, and undecided otherwise. Undecided, too, is what forward
+        loses beyond its own conditioning: log det(x @ x.T) has the rounding of x @ x.T, and so has its rule.
         """
-        y = np.abs(self.trial.y64).max(initial=0.0)
-        lost_by_forward = np.abs(self._outputs32 - self.trial.y64).max(initial=0.0) / max(y, TINY["float32"])
-        unknowable = excess <= np.fmax(self._conditioning(directions, terms), NOISE * lost_by_forward * terms)
+        unknowable = excess <= NOISE * self._lost_by_forward * terms
         cap = (
             CAP32
             * EPS["float32"]
@@ -188,15 +183,30 @@ class Rounding(Measurement):
         return np.asarray(ROUNDING * EPS["float64"] * slope * self.directions.scale)
 
     @cached_property
-    def _outputs32(self) -> np.ndarray:
-        """(m,) the outputs as forward gave them."""
-        return np.concatenate([np.asarray(y, dtype=float).reshape(-1) for y in self.trial.ys if y.dtype.kind == "f"])
+    def _lost_by_forward(self) -> float:
+        """What forward loses in float32 beyond its conditioning, as a share of its outputs.
+
+        The worst of five points some ulps apart: at one of them roundings may cancel.
+        """
+        trial = self.trial
+        lost = np.abs(_flat(trial.ys) - trial.y64)
+        for turn in range(len(JITTERS)):
+            pairs = zip(trial.aside(turn), trial.domains, strict=True)
+            drawn = [domain.repaired(u.astype(np.float32)) if u.dtype.kind == "f" else u for u, domain in pairs]
+            try:
+                rough, exact = (_flat(trial.forward(trial.transformed(drawn, dtype))[0]) for dtype in EPS)
+            except CallFailedError:
+                continue
+            lost = np.fmax(lost, np.abs(rough - exact))
+        beyond = np.nan_to_num(lost - np.nan_to_num(self.moved_by_ulps, nan=np.inf), nan=0.0, neginf=0.0)
+        largest = max(float(np.abs(trial.y64).max(initial=0.0)), TINY["float32"])
+        return max(float(beyond.max(initial=0.0)), 0.0) / largest
 
     @cached_property
     def is_float32_sound(self) -> bool:
         """Whether forward in float32 agrees with forward in float64: where it does not, its vjp is not judged."""
         trial = self.trial
-        given = self._outputs32
+        given = _flat(trial.ys)
         spread = np.nan_to_num(self.moved_by_ulps, nan=0.0)
         largest = float(np.abs(trial.y64).max(initial=0.0))
         with np.errstate(all="ignore"):
@@ -206,3 +216,8 @@ class Rounding(Measurement):
         squares_vanish = bool(((x > 0) & (x * x < tiny)).any())
         underflowed = squares_vanish & (given == 0) & (np.abs(trial.y64) >= tiny)
         return bool(close.all() and not underflowed.any())
+
+
+def _flat(ys: Sequence[np.ndarray]) -> np.ndarray:
+    """(m,) the outputs that are numbers, in float64."""
+    return np.concatenate([np.asarray(y, dtype=float).reshape(-1) for y in ys if y.dtype.kind == "f"])

@@ -150,3 +150,25 @@ def test_the_cases_that_were_found_accuse_nobody(name: str) -> None:
     )
     check = next(check for check in CHECKS if check.name == wanted)
     assert failure(Space(op), case, check) is None
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_but_what_the_rule_alone_loses_is_its_mistake(seed: int) -> None:
+    """Forward centres before it squares; the rule takes E[x²] - m², which has no digits left at 900 ± 1 in float32."""
+
+    def forward(x: np.ndarray) -> tuple[np.ndarray, Any]:
+        centred = x - x.mean(axis=-1, keepdims=True)
+        deviation = np.sqrt((centred * centred).mean(axis=-1, keepdims=True) + x.dtype.type(1e-5))
+        return centred / deviation, (x, centred)
+
+    def vjp(saved: Any, y_bar: np.ndarray) -> tuple[np.ndarray]:
+        x, centred = saved
+        mean = x.mean(axis=-1, keepdims=True)
+        variance = np.maximum((x * x).mean(axis=-1, keepdims=True) - mean * mean, 0)
+        deviation = np.sqrt(variance + x.dtype.type(1e-5))
+        y = centred / deviation
+        inner = y_bar - y_bar.mean(axis=-1, keepdims=True) - y * (y_bar * y).mean(axis=-1, keepdims=True)
+        return (inner / deviation,)
+
+    op = Op(name="layer_norm", forward=forward, vjp=vjp, inputs={"x": real("n d")})
+    assert verify(op, seed=seed).verdict is Verdict.FAIL
