@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from gradspec.checks import Check, Mismatch, Outcome
 from gradspec.domains import Case
 
 KEPT = 8  # failing cases, to choose the clearest from
+REMEMBERED = 2**16  # entries of a case up to which its values are kept, to see what failing cases have in common
 ENOUGH = 24  # failing cases of one input: no further one would tell more
 
 
@@ -67,6 +70,8 @@ class Tally:
                 self._keep(case, outcome.told)
 
     def _count(self, case: Case, outcome: Outcome) -> None:
+        if sum(u.size for u in case.drawn) > REMEMBERED:  # a hundred large cases would fill the memory
+            case = replace(case, drawn=tuple(np.empty((*u.shape[:-1], 0)) if u.ndim else u for u in case.drawn))
         if outcome.mismatch is not None:
             name = outcome.mismatch.input if isinstance(outcome.mismatch, Mismatch) else outcome.input
             self.failing.append((case, name))

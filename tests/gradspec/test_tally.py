@@ -1,5 +1,9 @@
 """What becomes of a check's counts."""
 
+from dataclasses import replace
+
+import numpy as np
+
 from gradspec.checks import Check, Mismatch, Outcome
 from gradspec.domains import Case
 from gradspec.tally import ENOUGH, Tally
@@ -47,3 +51,11 @@ def test_failures_are_counted_for_the_input_that_they_name() -> None:
     tally.add(CASE, [wrong("z")], sampled=False)
     assert tally.failing == [(CASE, "z")]
     assert tally.passing == [(CASE, "x")]
+
+
+def test_of_large_cases_no_values_are_kept() -> None:
+    """A hundred of them would fill the memory; what is small is kept as it is."""
+    tally = Tally(Check("some_check", lambda trial, evidence: [], "nothing"))
+    for size in (10, 10**6):
+        tally.add(replace(CASE, drawn=(np.ones((2, size)),)), [Outcome(input="x", conclusive=1)])
+    assert [case.drawn[0].shape for case, _ in tally.passing] == [(2, 10), (2, 0)]
