@@ -9,6 +9,7 @@ import numpy as np
 
 from gradspec.domains import LARGE, SMALL
 
+GRID = 2.0**10  # its multiples add up exactly, in float32 too and in any order
 SIGNS = np.array((-1.0, 1.0))
 
 
@@ -49,7 +50,7 @@ def drawn_cotangent(y: np.ndarray, kind: str, rng: np.random.Generator) -> np.nd
         return None
     bar = rng.uniform(0.5, 2.0, size=y.shape) * random_signs(y.shape, rng)
     if kind == "balanced" and bar.size > 1:  # the gradient of a loss that ignores a common shift: its entries sum to 0
-        half = bar.reshape(-1)[: bar.size // 2]
+        half = np.round(bar.reshape(-1)[: bar.size // 2] * GRID) / GRID
         entries = np.concatenate([half, -half, np.zeros(bar.size % 2)])
         bar = rng.permutation(entries).reshape(bar.shape)
     if kind == "one-hot" and bar.size:

@@ -24,6 +24,7 @@ from gradspec.examples import declared_examples
 from gradspec.explain import explained
 from gradspec.layouts import Space
 from gradspec.limits import WATCH
+from gradspec.locating import Seen
 from gradspec.reach import Reach
 from gradspec.results import CheckResult, Report, Verdict, overall
 from gradspec.spec import Op
@@ -165,13 +166,14 @@ class Run:
                 self.ordinary_outside += case.ordinary
                 return 0.0
             evidence, worst = Evidence(trial), 0.0
+            seen = Seen.of(self.op, case, sampled=sampled)
             for tally in self.tallies:
                 if tally.skipped or tally.is_settled:
                     continue
                 before = trial.evaluations
                 with contextlib.suppress(CallFailedError):  # forward raises here: the contract check says so
                     outcomes = tally.check.function(trial, evidence)
-                    tally.add(case, outcomes, sampled=sampled)
+                    tally.add(case, outcomes, seen)
                     worst = max([worst, *(outcome.discrepancy for outcome in outcomes)])
                     if any(outcome.conclusive for outcome in outcomes):
                         self.reach.add_layout(case)

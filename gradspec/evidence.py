@@ -102,12 +102,13 @@ class Evidence(Rounding):
         return judgement
 
     def _resolved(self, judgement: Judgement, directions: Directions) -> Judgement:
-        """Leave open where the rule's claims change sign over and over within the shortest step.
+        """Leave open where the rule's claims change sign over and over within the shortest step: sin(x²) at x = 5e6.
 
-        sin(x²) at x = 5e6: slopes over any step average out to something flat and sharp. Wrong rules are smooth, too.
+        Slopes over any step average out to something flat and sharp there. Wrong rules are smooth, too.
         """
         open_now = np.zeros(len(directions), dtype=bool)
-        for p in np.flatnonzero(judgement.wrong)[:LOOKED_AT]:
+        looked_at, others = np.split(np.flatnonzero(judgement.wrong), [LOOKED_AT])
+        for p in looked_at:
             one = directions.chosen([int(p)])
             for side in (1.0, -1.0)[: 1 + directions.both[p]]:
                 steps = side * STEPS[-1] * WITHIN[:, None] * one.moves
@@ -115,6 +116,7 @@ class Evidence(Rounding):
                 turns = (np.diff(np.sign(claims)) != 0).sum()
                 enough = 2 * np.abs(claims).max() >= np.abs(judgement.claim[p] - judgement.want[p])
                 open_now[p] |= bool(turns >= TURNS and enough)
+        open_now[others] = open_now[looked_at].all()
         return replace(judgement, wrong=judgement.wrong & ~open_now, conclusive=judgement.conclusive & ~open_now)
 
     def _undisputed(self, judgement: Judgement, directions: Directions) -> Judgement:
@@ -129,9 +131,8 @@ class Evidence(Rounding):
         with np.errstate(all="ignore"):
             theirs = np.where(self.trial.v != 0, slopes * self.trial.v, 0.0).sum(axis=1)
             claim, want = judgement.claim[wrong], judgement.want[wrong]
-            small = np.abs(claim - want) <= DISPUTABLE * np.abs(
-                want
-            )  # np.vdot has a complex step of 0, as a lost term has
+            # np.vdot has a complex step of 0, as a lost term has.
+            small = np.abs(claim - want) <= DISPUTABLE * np.abs(want)
             disputed = wrong[small & (np.abs(claim - theirs) <= DISPUTED * np.abs(claim - want))]
         open_now = np.isin(np.arange(len(judgement.wrong)), disputed)
         return replace(judgement, wrong=judgement.wrong & ~open_now, conclusive=judgement.conclusive & ~open_now)

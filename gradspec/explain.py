@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,8 +14,9 @@ from gradspec.checks.complex_step import by_complex_step
 from gradspec.counterexample import Counterexample
 from gradspec.diagnosis import NOTHING, NOTHING_HERE, contradicts, diagnose
 from gradspec.domains import Case
+from gradspec.errors import DeclarationError
 from gradspec.layouts import Space
-from gradspec.locating import located
+from gradspec.locating import Seen, located
 from gradspec.oracles import torch_autograd
 from gradspec.reporting.text import failure_text
 from gradspec.shrink import failure, shrink
@@ -26,7 +27,6 @@ from gradspec.trial import Trial
 AGREES = 1e-2  # of the difference; only to say which oracles tell the same story
 
 
-RANDOM_ONLY = "random draws only: no systematic case shows it"
 PROBED = 8  # passing cases in which a rule that propagates nothing may be seen to propagate something
 
 
@@ -47,8 +47,9 @@ def explained(space: Space, tally: Tally, replay: str, known: Sequence[Case] = (
     small, shrunk = _met_before(space, check, mismatch, known) or shrink(space, case, check, mismatch)
     if shrunk.got is not None and shrunk.want is not None and contradicts(guess, shrunk.got, shrunk.want):
         guess = ""
-    failing, passing = (_about(cases, shrunk.input) for cases in (tally.failing, tally.passing))
-    if guess == NOTHING and any(_propagates(op, case, shrunk.input) for case in passing[:PROBED]):
+    failing = _once(seen for seen, name, kind in tally.failing if name == shrunk.input and kind in ("", shrunk.kind))
+    passing = _once(seen for seen, name in tally.passing if not shrunk.input or name in ("", shrunk.input))
+    if guess == NOTHING and any(_propagates(op, seen.case, shrunk.input) for seen in passing[:PROBED] if seen.whole):
         guess = NOTHING_HERE
     shrunk = with_witnesses(space, small, shrunk)
     counterexample = Counterexample(op.name, check.name, small, tuple(op.inputs))
@@ -57,7 +58,7 @@ def explained(space: Space, tally: Tally, replay: str, known: Sequence[Case] = (
         check.name,
         shrunk,
         guess=guess,
-        where=located(op, failing, passing, shown=small, first=tally.is_settled) if failing else RANDOM_ONLY,
+        where=located(op, failing, passing, shown=small, first=tally.is_settled),
         smallest=str(counterexample),
         replay=replay,
     )
@@ -67,19 +68,20 @@ def explained(space: Space, tally: Tally, replay: str, known: Sequence[Case] = (
 def _met_before(space: Space, check: Check, mismatch: Mismatch, known: Sequence[Case]) -> tuple[Case, Mismatch] | None:
     """The first of the known cases that fails in the same way."""
     for case in known:
-        found = failure(space, case, check, mismatch.kind)
-        if found is not None and found.input == mismatch.input:
-            return case, found
+        with contextlib.suppress(DeclarationError):
+            found = failure(space, case, check, mismatch.kind)
+            if found is not None and found.input == mismatch.input and (found.is_gross or not mismatch.is_gross):
+                return case, found
     return None
 
 
-def _about(cases: Sequence[tuple[Case, str]], name: str) -> list[Case]:
-    """The cases in which something was said of input *name*, each once."""
-    return [*{id(case): case for case, about in cases if not name or about in ("", name)}.values()]
+def _once(cases: Iterable[Seen]) -> list[Seen]:
+    """Each case once, however many outcomes it has."""
+    return [*{id(seen): seen for seen in cases}.values()]
 
 
 def _propagates(op: Op, case: Case, name: str) -> bool:
-    with np.errstate(all="ignore"), contextlib.suppress(CallFailedError):
+    with np.errstate(all="ignore"), contextlib.suppress(CallFailedError, ValueError):
         x_bar = Trial(op, case).x_bar[[*op.inputs].index(name)]
         return x_bar is not None and bool(x_bar.any())
     return False

@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-
-import numpy as np
+from dataclasses import dataclass, field
 
 from gradspec.checks import Check, Mismatch, Outcome
 from gradspec.domains import Case
+from gradspec.locating import Seen
 
 KEPT = 8  # failing cases, to choose the clearest from
-REMEMBERED = 2**16  # entries of a case up to which its values are kept, to see what failing cases have in common
+LARGE, KEPT_OF_LARGE = 4096, 2  # entries of a case that takes long to word, and how many of such are kept
 ENOUGH = 24  # failing cases of one input: no further one would tell more
 
 
@@ -32,21 +31,19 @@ class Tally:
     covered: set[tuple[str, str]] = field(default_factory=set)
     notes: dict[str, int] = field(default_factory=dict)
     failures: list[tuple[Case, Mismatch]] = field(default_factory=list)
-    failing: list[tuple[Case, str]] = field(default_factory=list)
-    passing: list[tuple[Case, str]] = field(default_factory=list)
+    failing: list[tuple[Seen, str, str]] = field(default_factory=list)  # with the input, and the kind where it is known
+    passing: list[tuple[Seen, str]] = field(default_factory=list)
     disputes: list[str] = field(default_factory=list)
 
     @property
     def is_settled(self) -> bool:
         """Whether so much has failed that the check need not look at further cases."""
-        if (
-            self.disputes or len(self.failing) < ENOUGH
-        ):  # how many are disputed decides whether the reference is to blame
+        if self.disputes or len(self.failing) < ENOUGH:  # how many disputes there are decides what is to blame
             return False
-        return max(Counter(name for _, name in self.failing).values()) >= ENOUGH
+        return max(Counter(name for seen, name, _ in self.failing if seen.sampled).values(), default=0) >= ENOUGH
 
-    def add(self, case: Case, outcomes: Sequence[Outcome], *, sampled: bool = True) -> None:
-        """Count what the check said of one case.
+    def add(self, case: Case, outcomes: Sequence[Outcome], seen: Seen) -> None:
+        """Count what the check said of one case, which is remembered as *seen*.
 
         A case that was sought out because its bar was nearly reached is no sample of the domain: what is too blurred to
         count there says nothing of how sharply the check sees elsewhere.
@@ -54,7 +51,7 @@ class Tally:
         self.disputes += [outcome.dispute for outcome in outcomes[:1] if outcome.dispute]
         for outcome in outcomes:
             self.compared += outcome.entries
-            self.comparisons += outcome.comparisons if sampled else outcome.conclusive
+            self.comparisons += outcome.comparisons if seen.sampled else outcome.conclusive
             self.conclusive += outcome.conclusive
             self.resolution = min(self.resolution, outcome.resolution)
             self.discrepancy = max(self.discrepancy, outcome.discrepancy)
@@ -64,19 +61,18 @@ class Tally:
                 self.covered |= {(f"param {name}", key) for name, key in case.keys.items()}
             if outcome.note:
                 self.notes[outcome.note] = self.notes.get(outcome.note, 0) + 1
-            if sampled:
-                self._count(case, outcome)
-            if outcome.mismatch is not None and len(self.failures) < KEPT:
+            self._count(seen, outcome)
+            large = sum(u.size for u in case.drawn) > LARGE
+            if outcome.mismatch is not None and len(self.failures) < (KEPT_OF_LARGE if large else KEPT):
                 self._keep(case, outcome.told)
 
-    def _count(self, case: Case, outcome: Outcome) -> None:
-        if sum(u.size for u in case.drawn) > REMEMBERED:  # a hundred large cases would fill the memory
-            case = replace(case, drawn=tuple(np.empty((*u.shape[:-1], 0)) if u.ndim else u for u in case.drawn))
+    def _count(self, seen: Seen, outcome: Outcome) -> None:
         if outcome.mismatch is not None:
-            name = outcome.mismatch.input if isinstance(outcome.mismatch, Mismatch) else outcome.input
-            self.failing.append((case, name))
+            told = outcome.mismatch if isinstance(outcome.mismatch, Mismatch) else None
+            name, kind = (outcome.input, "") if told is None else (told.input, told.kind)
+            self.failing.append((seen, name, kind))
         elif outcome.conclusive:
-            self.passing.append((case, outcome.input))
+            self.passing.append((seen, outcome.input))
 
     def _keep(self, case: Case, mismatch: Mismatch | None) -> None:
         if mismatch is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,10 +13,10 @@ from gradspec.errors import DeclarationError
 from gradspec.mutation.mutant import Mutant
 from gradspec.mutation.source import source_mutants
 from gradspec.mutation.wrappers import wrappers
-from gradspec.results import Verdict
+from gradspec.results import Report, Verdict
 from gradspec.spec import Op
 
-FIRST = 30  # examples of a first look: most mutants fail in any case
+FIRST = 30  # examples of a first look
 KILLED, SAME, SURVIVED = "killed", "no difference", "survived"
 
 
@@ -55,18 +56,15 @@ def mutants(op: Op, *, wrapped: bool = True, source: bool = True) -> Iterator[Mu
 
 
 def tried(mutant: Mutant, *, seed: int = 0, examples: int = DEFAULT_EXAMPLES) -> Fate:
-    """Verify a mutant as a user would verify the op.
+    """Verify a mutant, with few examples first, and if nothing fails as a user would verify the op.
 
-    The first cases of a run do not depend on how many there will be, so that what fails in a short run fails in the
-    long one; a mutant's checks are those that failed in the run that killed it.
+    Its checks are those that failed in the run that killed it.
     """
     common: dict[str, Any] = {"name": mutant.name, "guess": mutant.guess, "where": mutant.where}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the mean of nothing, and what else a mistake may do
-            report = verify(mutant.op, seed=seed, examples=min(FIRST, examples))
-            if report.verdict is not Verdict.FAIL and examples > FIRST:
-                report = verify(mutant.op, seed=seed, examples=examples)
+            report = _at_first_sight(mutant.op, seed, examples) or verify(mutant.op, seed=seed, examples=examples)
     except DeclarationError as error:
         return Fate(**common, outcome=KILLED, checks=("declaration",), guessed=str(error))
     if report.verdict is not Verdict.FAIL:
@@ -74,3 +72,13 @@ def tried(mutant: Mutant, *, seed: int = 0, examples: int = DEFAULT_EXAMPLES) ->
     failed = [check for check in report.checks if check.verdict is Verdict.FAIL]
     said = "\n".join(check.message for check in failed)
     return Fate(**common, outcome=KILLED, checks=tuple(check.name for check in failed), guessed=said)
+
+
+def _at_first_sight(op: Op, seed: int, examples: int) -> Report | None:
+    """The report of a short run if that is a FAIL: most mutants fail in any case."""
+    if examples <= FIRST:
+        return None
+    with contextlib.suppress(DeclarationError):  # which the long run may see otherwise
+        report = verify(op, seed=seed, examples=FIRST)
+        return report if report.verdict is Verdict.FAIL else None
+    return None

@@ -46,8 +46,9 @@ def test_a_check_that_has_seen_enough_looks_at_no_further_case() -> None:
     """The others go on: what is wrong with the form of an answer says nothing of its numbers."""
     report = failing(square(**WRONG))
     by_name = {check.name: check for check in report.checks}
-    assert by_name["vjp_finite_difference"].comparisons < by_name["contract"].comparisons * 24
-    assert by_name["contract"].comparisons > 2 * ENOUGH
+    assert len(by_name["vjp_finite_difference"].message) > 0
+    assert by_name["vjp_finite_difference"].comparisons < 6 * ENOUGH
+    assert by_name["contract"].comparisons > 3 * ENOUGH
 
 
 def test_a_direction_is_printed() -> None:
@@ -84,6 +85,6 @@ def test_gross_errors_are_shown_before_small_ones() -> None:
         vjp=lambda x, y_bar: (y_bar * 3 * x * x * np.where(x < 0, 1 + 1e-6, np.where(x < 2, 1, 2)).astype(x.dtype),),
         inputs={"x": real("n")},
     )
-    for check in verify(op).failures:
-        case = check.counterexample.case
-        assert (case.drawn[0] >= 2).any()
+    shown = [check.counterexample.case for check in verify(op).failures]
+    assert shown
+    assert all((case.drawn[0] >= 2).any() for case in shown)

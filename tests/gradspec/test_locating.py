@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradspec import Op, array, real, verify
+from gradspec import Op, array, locating, real, verify
 from gradspec.domains import Case
-from gradspec.locating import located
+from gradspec.locating import Seen
 
 OP = Op(
     name="some_op",
@@ -34,6 +34,13 @@ def case(x: object = ORDINARY, z: object = ((1.75, 2.25, 3.75),), **changes: Any
         "seed": 0,
     }
     return Case(**{**fields, **changes})
+
+
+def located(op: Op, failing: Sequence[Case], passing: Sequence[Case], **more: Any) -> str:
+    """What is said where these cases were seen, all of them systematic."""
+    return locating.located(
+        op, [Seen.of(op, c, sampled=True) for c in failing], [Seen.of(op, c, sampled=True) for c in passing], **more
+    )
 
 
 def where(failing: Sequence[Case], passing: Sequence[Case]) -> str:
@@ -64,13 +71,22 @@ def where(failing: Sequence[Case], passing: Sequence[Case]) -> str:
 )
 def test_what_all_failing_cases_have_and_no_other_is_told(odd: Case, told: str) -> None:
     """The plainest of such traits."""
-    assert where([odd] * 3, [case()] * 20) == f", exactly those {told}"
+    assert where([odd] * 4, [case()] * 20) == f", exactly those {told}"
 
 
 def test_a_trait_that_some_passing_cases_have_too_is_told_with_their_number() -> None:
     """It is necessary, but not sufficient."""
     odd = case(params={"p": 3, "q": "a"})
     assert where([odd] * 6, [odd] * 2 + [case()] * 20) == ", all of them with p=3 (6 of 8 such cases)"
+
+
+def test_of_few_cases_it_is_said_that_it_may_be_chance() -> None:
+    """Two cases have something in common that twenty lack more often than not."""
+    odd = case(params={"p": 3, "q": "a"})
+    told = ", exactly those with p=3"
+    assert where([odd] * 2, [case()] * 10) == f"{told} (few cases: it may be chance)"
+    assert where([odd] * 4, [case()] * 40) == told
+    assert where([odd] * 2, [odd] + [case()] * 10) == ""
 
 
 def test_what_the_case_shown_has_not_is_not_told() -> None:
@@ -135,6 +151,40 @@ def test_where_most_cases_fail_in_any_way_their_number_says_nothing() -> None:
     assert located(OP, [], [case()]) == ""
 
 
+def test_a_failure_among_the_random_draws_strikes_what_it_lacks() -> None:
+    """They are not counted, but "exactly those with p=3" is not said when p=1 has failed, too."""
+    odd, other = case(params={"p": 3, "q": "a"}), case(x=[[0.0, 1.0, -2.0]])
+    systematic = [Seen(odd)] * 5
+    passing = [Seen(case())] * 20
+    assert locating.located(OP, systematic, passing) == "5 of 25 cases, exactly those with p=3"
+    assert locating.located(OP, [*systematic, Seen(other, sampled=False)], passing) == "5 of 25 cases"
+    assert locating.located(OP, [Seen(other, sampled=False)], passing).startswith("random draws only")
+
+
+def test_a_param_with_a_value_too_long_to_tell_is_left_out() -> None:
+    """Else "p=1 or 2" would be said where the long one failed, too."""
+    one, two, long, good = (case(params={"p": p, "q": "a"}) for p in (1, 2, "x" * 100, 3))
+    assert where([one, two] * 5, [good] * 20) == ", exactly those with p other than 3"
+    assert where([one, two, long] * 5, [good] * 20) == ""
+
+
+def test_of_a_large_case_the_traits_are_kept_and_not_the_values() -> None:
+    """A hundred of them would fill the memory."""
+    large = np.ones((300, 400))
+    seen = Seen.of(OP, case(x=large, z=large[:, :1] * 0), sampled=True)
+    assert not seen.case.drawn
+    found = [*seen.traits(OP, {})]
+    assert "where something is broadcast" in found
+    assert "with a 0 in z" in found
+    assert "with equal entries in x" in found
+
+
+def test_large_sizes_are_told_apart_where_passing_cases_do() -> None:
+    """Not at each whole number below them: 5000 traits have twelve million pairs."""
+    odd, fine = (case(sizes={"n": n, "m": 3}) for n in (5000, 40))
+    assert where([odd, case(sizes={"n": 6000, "m": 3})] * 3, [fine, case()] * 10) == ", exactly those with n > 40"
+
+
 def test_a_failure_text_says_where_the_rule_fails() -> None:
     """x ** 0 with the rule p x ** (p - 1): NaN at 0 and nowhere else."""
     op = Op(
@@ -144,7 +194,7 @@ def test_a_failure_text_says_where_the_rule_fails() -> None:
         inputs={"x": real("n m")},
         params={"p": (2, 0, 3)},
     )
-    assert "cases, exactly those with p=0 and a 0 in x\n" in verify(op).failures[0].message
+    assert "cases, exactly those with p=0 and a 0 in x" in verify(op).failures[0].message
 
 
 def test_what_is_zero_in_some_cases_only_is_not_said_to_propagate_nothing() -> None:
