@@ -22,7 +22,7 @@ STEPS = 4.0 ** -np.arange(1.0, RUNGS + 1)
 EPS = float(np.finfo(np.float64).eps)
 KINK = 10.0  # one-sided slopes further apart than this many of their errors are a kink
 SETTLED = 1e-6  # a side this sharp counts without further questions
-APART = 3.0  # two plateaus further apart than this many of their errors contradict each other
+APART = 10.0  # two plateaus further apart than this many of their errors contradict each other
 GROWTH = 1.5  # differences growing by this per rung diverge
 
 
