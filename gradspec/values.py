@@ -154,6 +154,15 @@ def _up_to(largest: float) -> Filler:
     return fill
 
 
+def _two_large(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """An entry whose exponential overflows in either dtype, and one whose vanishes; the rest stays ordinary."""
+    x = _uniform(domain, shape, rng)
+    large = _inside(domain, rng.uniform(750.0, 1000.0, size=2) * np.array((1.0, -1.0)), rng)
+    where = rng.permutation(x.size)[:2]
+    x.reshape(-1)[where] = large[: where.size]
+    return x
+
+
 def _near(value: float) -> Filler:
     """Around *value* and -*value*, where a param may be a threshold, on both sides of it."""
 
@@ -200,6 +209,7 @@ _FILLERS: dict[str, Filler] = {
     "small": _magnitudes(1e-8, 1e-3),
     "large": _magnitudes(1e3, 1e8),
     CLOSE_TOGETHER: _offset,
+    "two large": _two_large,
     "up to 100": _up_to(100.0),
     "up to 1000": _up_to(1000.0),
     "ties": _ties,
@@ -225,7 +235,7 @@ def kinds(domain: Interval, params: Mapping[str, Any] | None = None) -> tuple[st
     names += [name for name, edge in _edges(domain).items() if domain.holds(edge)]
     if domain.holds(0.0):
         names += ["two zeros", "all zeros"]
-    names += ["up to 1000", "up to 100", "small", "large", "equal rows", "whole numbers"]
+    names += ["two large", "up to 1000", "up to 100", "small", "large", "equal rows", "whole numbers"]
     names += [f"a {value!r}" for value in SPECIAL if domain.holds(value)]
     return tuple(names)
 

@@ -9,7 +9,8 @@ import numpy as np
 from gradspec.caller import CallFailedError
 from gradspec.checks.comparison import corrected, outcomes, wrong_cotangent
 from gradspec.checks.outcome import Mismatch, Outcome, entry, number, show
-from gradspec.evidence import CONCLUSIVE, Evidence, Judgement
+from gradspec.directions import Directions
+from gradspec.evidence import CONCLUSIVE, ORACLE, Evidence, Judgement
 from gradspec.oracles import torch_autograd
 from gradspec.rounding import NOISE, ROUNDING
 from gradspec.spec import Op
@@ -173,11 +174,26 @@ def _adjudicated(trial: Trial, evidence: Evidence, against: Judgement) -> tuple[
     if (against.wrong & ~by_difference.wrong).any():
         theirs = theirs + _reference_noise(trial, evidence)
     with np.errstate(all="ignore"):
-        torch_is_possible = np.abs(against.want - by_difference.want) <= by_difference.bar
+        torch_is_off, rule_is_off = (np.abs(x - by_difference.want) for x in (against.want, against.claim))
+        sharp = by_difference.bar / ORACLE  # what differences claim themselves: beyond it is one of a thousand
+        torch_is_possible = (torch_is_off <= by_difference.bar) & ~((rule_is_off <= sharp) & (sharp < torch_is_off))
         clear = ~(np.abs(against.claim - against.want) <= CLEAR * (against.bar + theirs))
     smooth = by_difference.conclusive & (by_difference.width == 0)
     confirmed = against.wrong & (by_difference.wrong | (smooth & torch_is_possible & clear))
+    confirmed &= by_difference.wrong | ~_explained_by_entries(evidence.directions, confirmed, against.wrong)
     return confirmed, against.wrong & ~confirmed
+
+
+def _explained_by_entries(directions: Directions, confirmed: np.ndarray, wrong: np.ndarray) -> np.ndarray:
+    """(p,) the directions over several entries that move one at which torch is known to be the less exact.
+
+    Along many entries differences are blurred and exclude little: torch's softplus has the slope 1 from 20 on.
+    """
+    single = directions.entries >= 0
+    theirs = directions.entries[single & wrong & ~confirmed]
+    ours = directions.entries[single & confirmed]
+    moved = directions.moves != 0
+    return np.asarray(~single & moved[:, theirs].any(axis=1) & ~moved[:, ours].any(axis=1))
 
 
 def _reference_noise(trial: Trial, evidence: Evidence) -> np.ndarray:

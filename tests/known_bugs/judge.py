@@ -6,11 +6,13 @@ from unittest.mock import patch
 
 import gradspec
 from gradspec import Op, Report
+from gradspec.counterexample import Counterexample
 
 
-def _first(space, check, failures, replay):
-    _, mismatch = failures[0]
-    return f"{check.name}: {mismatch}", None
+def _first(space, tally, replay, known):
+    case, mismatch = tally.failures[0]
+    counterexample = Counterexample(space.op.name, tally.check.name, case, tuple(space.op.inputs))
+    return f"{tally.check.name}: {mismatch}", counterexample
 
 
 def judge(op: Op, seed: int = 0) -> Report:

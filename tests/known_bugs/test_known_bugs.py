@@ -17,7 +17,6 @@ HOLES: dict[str, str] = {  # bug -> why it is not caught
     "stan-1679": f"needs two inputs that nearly agree, and both large; even then {_ULPS}",
     "tensorflow-126060": _ULPS,
     "jax-40820": _ULPS,
-    "burn-5373": "where forward is not finite nothing is judged, not even against a reference that is finite",
 }
 ALARMS = (  # op, an input at which it was accused
     ("gelu", {"x": [6.9]}),  # abs(x) in forward: the complex step was wrong by less than differences can see

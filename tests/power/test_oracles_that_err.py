@@ -172,3 +172,32 @@ def test_but_what_the_rule_alone_loses_is_its_mistake(seed: int) -> None:
 
     op = Op(name="layer_norm", forward=forward, vjp=vjp, inputs={"x": real("n d")})
     assert verify(op, seed=seed).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_reference_that_cuts_corners_accuses_nobody(seed: int) -> None:
+    """The slope of torch's softplus is 1 from 20 on; that of 1 / (1 + exp(-27)) is 1 - 2e-12."""
+    torch = pytest.importorskip("torch")
+    op = Op(
+        name="softplus",
+        forward=lambda x: (np.logaddexp(x, x.dtype.type(0)), x),
+        vjp=lambda x, y_bar: (y_bar / (1 + np.exp(-x)),),
+        inputs={"x": real("n d")},
+        torch=torch.nn.functional.softplus,
+        examples=((np.array([[1.0, 43.0, 1.0], [1.0, 27.0, -50.0]]),), (np.array([[26.1, 81.0], [94.0, 1.0]]),)),
+    )
+    report = verify(op, seed=seed, examples=40)
+    assert Verdict.FAIL is not report.verdict, str(report)
+
+
+def test_but_torch_sees_an_error_of_1e_12() -> None:
+    """Which finite differences do not."""
+    pytest.importorskip("torch")
+    op = Op(
+        name="exp",
+        forward=lambda x: (np.exp(x), x),
+        vjp=lambda x, y_bar: ((y_bar * np.exp(x) * (1 + 1e-12)).astype(x.dtype),),
+        inputs={"x": real("n", typical=(-3.0, 3.0))},
+        torch="torch.exp",
+    )
+    assert "vjp_torch" in {check.name for check in verify(op).failures}
