@@ -19,6 +19,11 @@ def square_vjp(saved: np.ndarray, y_bar: np.ndarray) -> tuple[np.ndarray]:
     return (2 * saved * y_bar,)
 
 
+def wrong_vjp(saved: np.ndarray, y_bar: np.ndarray) -> tuple[np.ndarray]:
+    """Square's rule without its factor 2."""
+    return (saved * y_bar,)
+
+
 def times_forward(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
     """Elementwise product."""
     return x * w, (x, w)

@@ -18,11 +18,13 @@ from tests.known_bugs import (
     special_values,
     state,
     upstream,
+    windows,
 )
 
 _CLASSES = (
     formula,
     params,
+    windows,
     special_values,
     broadcasting,
     magnitude,
