@@ -25,7 +25,6 @@ SHARP_ENOUGH = 1e-3  # an oracle's error above this share of its own answer says
 SECOND_STEP = 0.739085  # of the first: far from every ratio of small numbers
 DISPUTED = 1e-2  # of a difference: what the complex step explains but for this much of it is left open
 DISPUTABLE = 0.1  # of the derivative: what rounding may hide from differences; more than that is a wrong rule
-MAX32 = np.finfo(np.float32).max
 WITHIN = np.array((0.51, 0.57, 0.63, 0.68, 0.76, 0.83, 0.91, 0.97))  # of the shortest step, unevenly spaced
 TURNS = 2  # changes of sign among them that no smooth function has
 LOOKED_AT = 32  # comparisons that failed
@@ -190,7 +189,7 @@ class Evidence(Rounding):
         known = exists & np.isfinite(want) & np.isfinite(bar)
         if dtype == "float32":
             known &= self.is_float32_sound
-            known &= np.abs(want) < MAX32 / 4 * directions.scale  # the cotangent is want / scale
+            known &= ~self.is_beyond_float32(directions, want)
         # Where an op is saturated, that its derivative is nothing against its usual size is all there is to know.
         limit = CONCLUSIVE[dtype] * np.fmax(np.fmax(terms, np.abs(want)), np.fmax(unit, usual))
         # A wild claim enlarges the terms; the oracle has to be sharp against what it says itself, too.

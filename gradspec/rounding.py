@@ -18,6 +18,7 @@ SATURATED = 1 / 8  # of ROUNDING: what cancels where an op is saturated is round
 NOISE = 16.0  # times the measured rounding of the rule
 BRANCH = 2.0**-24  # of the terms: less than that, in answer to an ulp, is the rounding of sin(1e5), no branch
 TINY = {name: float(np.finfo(name).tiny) for name in EPS}
+MAX32 = float(np.finfo(np.float32).max)
 CAP32 = 4096.0  # float32: rounding beyond this many ulps of the terms is not excused by conditioning
 
 
@@ -181,6 +182,16 @@ class Rounding(Measurement):
         trial = self.trial
         slope = float(np.abs(trial.v).sum()) * max(float(np.abs(trial.point).max(initial=0.0)), 1.0)
         return np.asarray(ROUNDING * EPS["float64"] * slope * self.directions.scale)
+
+    def is_beyond_float32(self, directions: Directions, want: np.ndarray) -> np.ndarray:
+        """(p,) whether the derivative, before y_bar makes it smaller, is no number of float32 where a direction moves.
+
+        The product of all others overflows before a y_bar of 1e-6 could help it.
+        """
+        limit = MAX32 / 4 * min(float(np.abs(self.trial.v).max(initial=0.0)), 1.0)
+        huge = np.abs(self.trial.exact_rule[1]) > limit
+        moved = (directions.images[:, huge] != 0).any(axis=1) if huge.size == directions.images.shape[1] else False
+        return np.asarray((np.abs(want) >= limit * directions.scale) | moved)
 
     @cached_property
     def _lost_by_forward(self) -> float:

@@ -213,3 +213,25 @@ def test_but_torch_sees_an_error_of_1e_12() -> None:
         torch="torch.exp",
     )
     assert "vjp_torch" in {check.name for check in verify(op).failures}
+
+
+def test_a_derivative_beyond_float32_is_asked_of_nobody() -> None:
+    """The product of the other three is 1e39; that y_bar makes 1e33 of it comes too late."""
+
+    def vjp(x: np.ndarray, y_bar: np.ndarray) -> tuple[np.ndarray]:
+        return (np.array([y_bar * np.prod(np.delete(x, place)) for place in range(x.size)], dtype=x.dtype),)
+
+    op = Op(name="product", forward=lambda x: (np.prod(x), x), vjp=vjp, inputs={"x": real("n")})
+    case = Case(
+        sizes={"n": 4},
+        lead=(),
+        params={},
+        keys={},
+        drawn=(np.array([1e-2, 1e13, 1e13, 1e13], dtype=np.float32),),
+        dtype="float32",
+        seed=0,
+        y_bar=(np.array(1e-6, dtype=np.float32),),
+    )
+    for check in CHECKS:
+        if check.name in ("contract", "vjp_finite_difference"):
+            assert failure(Space(op), case, check) is None
