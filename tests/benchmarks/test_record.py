@@ -88,8 +88,8 @@ def test_runs_of_earlier_code_are_kept_as_a_sum(tmp_path: Path, monkeypatch: pyt
     path = tmp_path / "record.json"
     stale = {**entry(add), "op": "old", "earlier": {"runs": 5, "fail": 1, "inconclusive": 0}}
     path.write_text(json.dumps({"code": seeds.fingerprint(), "ops": {"add": stale}}))
-    assert seeds.main(["--seeds", "0", "--record", str(path)]) == 0
-    seeds.main(["--seeds", "2", "--workers", "1", "--record", str(path)])
+    assert seeds.main(["--seeds", "0", "--core", "0", "--record", str(path)]) == 0
+    seeds.main(["--seeds", "2", "--core", "2", "--workers", "1", "--record", str(path)])
     found = json.loads(path.read_text())["ops"]["add"]
     assert found["earlier"] == {"runs": 25, "fail": 1, "inconclusive": 1}
     assert (found["seeds"], found["fail"]) == (2, [])
