@@ -49,7 +49,11 @@ def explained(space: Space, tally: Tally, replay: str, known: Sequence[Case] = (
         guess = ""
     failing = _once(seen for seen, name, kind in tally.failing if name == shrunk.input and kind in ("", shrunk.kind))
     passing = _once(seen for seen, name in tally.passing if not shrunk.input or name in ("", shrunk.input))
-    if guess == NOTHING and any(_propagates(op, seen.case, shrunk.input) for seen in passing[:PROBED] if seen.whole):
+    if (
+        guess == NOTHING
+        and shrunk.input
+        and any(_propagates(op, seen.case, shrunk.input) for seen in passing[:PROBED] if seen.whole)
+    ):
         guess = NOTHING_HERE
     shrunk = with_witnesses(space, small, shrunk)
     counterexample = Counterexample(op.name, check.name, small, tuple(op.inputs))
@@ -81,7 +85,7 @@ def _once(cases: Iterable[Seen]) -> list[Seen]:
 
 
 def _propagates(op: Op, case: Case, name: str) -> bool:
-    with np.errstate(all="ignore"), contextlib.suppress(CallFailedError, ValueError):
+    with np.errstate(all="ignore"), contextlib.suppress(CallFailedError):
         x_bar = Trial(op, case).x_bar[[*op.inputs].index(name)]
         return x_bar is not None and bool(x_bar.any())
     return False
