@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -146,6 +147,16 @@ class Caller:
             seen.append(x if domain.integer else x.astype(dtype, copy=False))
         return tuple(seen)
 
+    @cached_property
+    def cotangent_slices(self) -> dict[str, slice]:
+        """Where each input's cotangent lies in a flat one: as the op sees the inputs, after their transforms."""
+        slices, start = {}, 0
+        for (name, domain), x in zip(self.op.inputs.items(), self.inputs, strict=True):
+            if domain.differentiable:
+                slices[name] = slice(start, start + x.size)
+                start += x.size
+        return slices
+
     def checked(self, returned: Any) -> tuple[np.ndarray | None, ...]:
         """*returned* if it has the form that the contract asks for.
 
@@ -186,3 +197,8 @@ def flattened(arrays: Sequence[np.ndarray]) -> np.ndarray:
     if len(arrays) == 1:
         return np.asarray(arrays[0], dtype=np.float64).reshape(-1)
     return np.concatenate([np.asarray(a, dtype=np.float64).reshape(-1) for a in arrays]) if arrays else np.empty(0)
+
+
+def float_outputs(ys: Sequence[np.ndarray]) -> np.ndarray:
+    """(m,) the entries of those outputs that are no integers, in float64."""
+    return flattened([y for y in ys if y.dtype.kind == "f"])

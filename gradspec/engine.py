@@ -8,6 +8,7 @@ import math
 import time
 import zlib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import hypothesis
@@ -16,6 +17,7 @@ from hypothesis import HealthCheck, Phase, Verbosity
 
 from gradspec.caller import CallFailedError
 from gradspec.checks import CHECKS, ORACLES, Check
+from gradspec.counterexample import Counterexample
 from gradspec.covering import covering
 from gradspec.domains import Case, Recipe, make_case, required, systematic
 from gradspec.errors import DeclarationError, TargetError
@@ -142,6 +144,7 @@ class Run:
         self.space = Space(op)
         self.tallies = [Tally(check, skipped=check.skip(op)) for check in checks]
         self.examples = self.outside = self.ordinary = self.ordinary_outside = 0
+        self.outside_at: Case | None = None
         self.reach = Reach()
         self.replayable = True
         self.shrunk: list[Case] = []
@@ -164,11 +167,11 @@ class Run:
             if not inside:
                 self.outside += 1
                 self.ordinary_outside += case.ordinary
-                return 0.0
+                self.outside_at = min(filter(None, (self.outside_at, case)), key=_entries)
             evidence, worst = Evidence(trial), 0.0
             seen = Seen.of(self.op, case, sampled=sampled)
             for tally in self.tallies:
-                if tally.skipped or tally.is_settled:
+                if tally.skipped or tally.is_settled or not (inside or tally.check.everywhere):
                     continue
                 before = trial.evaluations
                 with contextlib.suppress(CallFailedError):  # forward raises here: the contract check says so
@@ -210,10 +213,14 @@ class Run:
             seed=self.seed,
             examples=self.examples,
             outside=self.outside,
+            outside_at="" if self.outside_at is None else self._shown(self.outside_at),
             seconds=time.monotonic() - self.started,
             reach=self.reach,
             oracles=ORACLES,
         )
+
+    def _shown(self, case: Case) -> str:
+        return str(Counterexample(self.op.name, "", replace(case, y_bar=None), tuple(self.op.inputs)))
 
     def _conclude(self, tally: Tally) -> CheckResult:
         name = tally.check.name
@@ -278,3 +285,8 @@ class Run:
                 f"gradspec.check_vjp({self.op.name}, {getattr(self.op.vjp, '__name__', 'vjp')}, ...) with these arrays"
             )
         return f"gradspec.verify({self.op.name}, seed={self.seed}, examples={self.wanted}, checks=[{check!r}])"
+
+
+def _entries(case: Case) -> tuple[bool, int]:
+    size = sum(u.size for u in case.drawn)
+    return size == 0, size

@@ -82,7 +82,8 @@ class Report:
         checks: One result per check, in the order they ran.
         seed: The seed that reproduces this run.
         examples: Examples drawn.
-        outside: Examples that were not judged because forward is not finite there.
+        outside: Examples of which only forward was judged, if anything, because it is not finite there.
+        outside_at: The smallest of them, in words; "" if there is none.
         seconds: Wall-clock time.
         reach: The magnitudes, sizes and params that were looked at.
     """
@@ -93,6 +94,7 @@ class Report:
     seed: int
     examples: int
     outside: int = 0
+    outside_at: str = ""
     seconds: float = 0.0
     reach: Reach = field(default_factory=Reach, repr=False)
     oracles: frozenset[str] = field(default=frozenset(), repr=False)
@@ -121,6 +123,7 @@ class Report:
             "seed": self.seed,
             "examples": self.examples,
             "outside": self.outside,
+            "outside_at": self.outside_at,
             "seconds": round(self.seconds, 3),
             "compared": self.compared,
             "resolution": _json_number(self.resolution),

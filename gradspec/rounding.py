@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property, wraps
 from typing import Any, TypeVar
 
 import numpy as np
 
-from gradspec.caller import CallFailedError
+from gradspec.caller import CallFailedError, float_outputs
 from gradspec.directions import Directions
 from gradspec.measurement import JUMP, Measurement
 from gradspec.trial import EPS, JITTERS, Trial
@@ -200,12 +200,12 @@ class Rounding(Measurement):
         The worst of five points some ulps apart: at one of them roundings may cancel.
         """
         trial = self.trial
-        lost = np.abs(_flat(trial.ys) - trial.y64)
+        lost = np.abs(float_outputs(trial.ys) - trial.y64)
         for turn in range(len(JITTERS)):
             pairs = zip(trial.aside(turn), trial.domains, strict=True)
             drawn = [domain.repaired(u.astype(np.float32)) if u.dtype.kind == "f" else u for u, domain in pairs]
             try:
-                rough, exact = (_flat(trial.forward(trial.transformed(drawn, dtype))[0]) for dtype in EPS)
+                rough, exact = (float_outputs(trial.forward(trial.transformed(drawn, dtype))[0]) for dtype in EPS)
             except CallFailedError:
                 continue
             lost = np.fmax(lost, np.abs(rough - exact))
@@ -217,7 +217,7 @@ class Rounding(Measurement):
     def is_float32_sound(self) -> bool:
         """Whether forward in float32 agrees with forward in float64: where it does not, its vjp is not judged."""
         trial = self.trial
-        given = _flat(trial.ys)
+        given = float_outputs(trial.ys)
         spread = np.nan_to_num(self.moved_by_ulps, nan=0.0)
         largest = float(np.abs(trial.y64).max(initial=0.0))
         with np.errstate(all="ignore"):
@@ -227,8 +227,3 @@ class Rounding(Measurement):
         squares_vanish = bool(((x > 0) & (x * x < tiny)).any())
         underflowed = squares_vanish & (given == 0) & (np.abs(trial.y64) >= tiny)
         return bool(close.all() and not underflowed.any())
-
-
-def _flat(ys: Sequence[np.ndarray]) -> np.ndarray:
-    """(m,) the outputs that are numbers, in float64."""
-    return np.concatenate([np.asarray(y, dtype=float).reshape(-1) for y in ys if y.dtype.kind == "f"])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gradspec.analytic import Analytic
-from gradspec.caller import Arrays, Caller, CallFailedError, flattened
+from gradspec.caller import Arrays, Caller, CallFailedError, flattened, float_outputs
 from gradspec.cotangents import Signs, drawn_cotangent, drawn_signs, signs_by_value
 from gradspec.domains import Case
 from gradspec.oracles.torch_autograd import ReferenceFailedError, TorchAnswer, available, torch_autograd
@@ -152,7 +152,7 @@ class Trial(Caller):
             ys, _ = self.forward(self.transformed(self.unflattened(point), "float64", ours=True))
         except CallFailedError:
             return np.full(self.v.size, np.nan)
-        flat = flattened([y for y in ys if y.dtype.kind == "f"])
+        flat = float_outputs(ys)
         return flat if flat.size == self.v.size else np.full(self.v.size, np.nan)
 
     def complex_outputs(self, point: np.ndarray, *, near: bool = True) -> np.ndarray | None:
@@ -244,7 +244,7 @@ class Trial(Caller):
                     x if d.transform is None or d.integer else shaken(x) for x, d in zip(seen, domains, strict=True)
                 )
             ys, saved = self.forward(seen)
-            y = flattened([y for y in ys if np.asarray(y).dtype.kind == "f"])
+            y = float_outputs(ys)
             given = [None if bar is None else bar.copy() for bar in y_bar]
             return y, self.flat_cotangents(self.checked(self.vjp(saved, given)))
         except CallFailedError:

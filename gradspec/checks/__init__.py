@@ -8,7 +8,8 @@ from gradspec.checks.layouts import vjp_layouts
 from gradspec.checks.linear import needs_linear_inputs, vjp_linear
 from gradspec.checks.outcome import Check, Mismatch, Outcome
 from gradspec.checks.second_order import needs_double_backward, vjp_second_order
-from gradspec.checks.torch_reference import needs_torch, value_torch, vjp_torch
+from gradspec.checks.torch_value import needs_torch, value_torch
+from gradspec.checks.torch_vjp import vjp_torch
 
 CHECKS = (
     Check("contract", contract, "form, dtype, finiteness, ownership, no mutation, no state"),
@@ -17,7 +18,7 @@ CHECKS = (
     Check("vjp_linear", vjp_linear, "exact for the inputs declared linear", skip=needs_linear_inputs, partial=True),
     Check("vjp_finite_difference", vjp_finite_difference, "the vjp against finite differences", oracle=True),
     Check("vjp_complex_step", vjp_complex_step, "the vjp against the complex step", oracle=True, partial=True),
-    Check("value_torch", value_torch, "forward against the torch reference", skip=needs_torch),
+    Check("value_torch", value_torch, "forward against the torch reference", skip=needs_torch, everywhere=True),
     Check("vjp_torch", vjp_torch, "the vjp against torch.autograd", skip=needs_torch, oracle=True),
     Check(
         "vjp_second_order",

@@ -165,7 +165,9 @@ def _along_direction(
     p = mine[np.argmax(judgement.discrepancy[mine])]
     moved = int((directions.moves[p] != 0).sum())
     what = f"{moved} entries together" if moved > 1 else "one entry before its transform"
-    parts = {other: _of_input(trial, other, directions.images[p]) for other in trial.slices}
+    inputs = dict(zip(trial.op.inputs, trial.inputs, strict=True))
+    image = directions.images[p]
+    parts = {other: image[where].reshape(inputs[other].shape) for other, where in trial.cotangent_slices.items()}
     parts = {other: d for other, d in parts.items() if d.any()}
     one = len(parts) == 1
     product = " + ".join(f"⟨{other}_bar, d{'' if one else '_' + other}⟩" for other in parts)
@@ -181,16 +183,6 @@ def _along_direction(
         ),
         discrepancy=float(judgement.discrepancy[p]),
     )
-
-
-def _of_input(trial: Trial, name: str, image: np.ndarray) -> np.ndarray:
-    """The part of a direction (n',) that belongs to an input, in the input's shape."""
-    start = 0
-    for (other, domain), x in zip(trial.op.inputs.items(), trial.inputs, strict=True):
-        if other == name:
-            return image[start : start + x.size].reshape(x.shape)
-        start += x.size * domain.differentiable
-    raise KeyError(name)
 
 
 def corrected(found: Mismatch, want: np.ndarray, oracle: str) -> Mismatch:

@@ -126,7 +126,7 @@ def _difference(
         return found
     # The bar is that of the trial's own y_bar: other numbers may cancel more.
     noise = _rounding_of(trial, xs, given, base)
-    for where in _slices(trial).values():  # two samples of one entry may both be 0 by chance
+    for where in trial.cotangent_slices.values():  # two samples of one entry may both be 0 by chance
         noise[where] = noise[where].max(initial=0.0)
     return found if (np.abs(again - base) > NOISE * noise).any() else None
 
@@ -195,7 +195,7 @@ def _wrong_cotangent(
     if not judgement.wrong.any():
         return None
     worst = int(np.argmax(np.where(np.isfinite(again), np.abs(again - base), np.inf)))
-    name, where = next((n, s) for n, s in _slices(trial).items() if s.start <= worst < s.stop)
+    name, where = next((n, s) for n, s in trial.cotangent_slices.items() if s.start <= worst < s.stop)
     shape = trial.inputs[[*trial.op.inputs].index(name)].shape
     place = tuple(int(axis) for axis in np.unravel_index(worst - where.start, shape))
     got, want = float(again[worst]), float(base[worst])
@@ -206,16 +206,6 @@ def _wrong_cotangent(
         lines=(f"{entry(name, place)} = {number(got, want)}, but {number(want, got)} when contiguous",),
         discrepancy=float(judgement.discrepancy[judgement.wrong].max()),
     )
-
-
-def _slices(trial: Trial) -> dict[str, slice]:
-    """Where each input's cotangent lies in a flat one: as the op sees the inputs, after their transforms."""
-    slices, start = {}, 0
-    for (name, domain), x in zip(trial.op.inputs.items(), trial.inputs, strict=True):
-        if domain.differentiable:
-            slices[name] = slice(start, start + x.size)
-            start += x.size
-    return slices
 
 
 def _fortran(x: np.ndarray) -> np.ndarray:

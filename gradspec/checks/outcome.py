@@ -94,6 +94,7 @@ class Check:
         oracle: Whether it holds the vjp against an independent oracle.
         partial: Whether it may apply to part of an op's domain only: what it then lacks is no question left open.
         dtypes: The dtypes it looks at.
+        everywhere: Whether it has something to say where forward is not finite, too.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Check:
     oracle: bool = False
     partial: bool = False
     dtypes: tuple[str, ...] = FLOAT_DTYPES
+    everywhere: bool = False
 
 
 def number(value: float, other: float | None = None) -> str:

@@ -46,6 +46,8 @@ def report_text(report: Report) -> str:
         f"resolution {resolution(report.resolution)}   (seed {report.seed}, {report.examples} examples, "
         f"{report.seconds:.1f} s)"
     ]
+    if report.outside:
+        lines.append(f"  {outside(report)}")
     width = max((len(check.name) for check in report.checks), default=0)
     for check in report.checks:
         detail = check.reason
@@ -59,6 +61,11 @@ def report_text(report: Report) -> str:
     for text in failure_texts(report):
         lines += ["", text]
     return "\n".join(lines)
+
+
+def outside(report: Report) -> str:
+    """At how many examples the vjp was not judged, and one of these."""
+    return f"{report.outside} examples not judged, since forward is not finite there: {report.outside_at}"
 
 
 def failure_texts(report: Report) -> list[str]:

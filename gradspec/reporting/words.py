@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gradspec.checks import CHECKS
-from gradspec.reporting.text import MARKS, relative
+from gradspec.reporting.text import MARKS, outside, relative
 from gradspec.results import CheckResult, Report, Verdict
 from gradspec.spec import Array, Op
 
@@ -24,7 +24,7 @@ def explanation(op: Op, report: Report) -> str:
     lines += _declared(op)
     lines += ["", f"Checked with {report.examples} cases, seed {report.seed}, in {report.seconds:.1f} s"]
     if report.outside:
-        lines.append(f"  of which {report.outside} were not judged, because forward is not finite there")
+        lines.append(f"  {outside(report)}")
     titles = {check.name: check.title for check in CHECKS}
     for result in report.checks:
         lines += _checked(result, titles[result.name])
