@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import os
-import pty
 import shutil
 import signal
-import subprocess
-import sys
-import threading
-import time
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +18,9 @@ from experiments.data import Place
 from experiments.directory import Progress, RunDirectory
 from experiments.execute import execute
 from experiments.executors import open_executor
-from experiments.progress import QUIET_SECONDS, lines
 from experiments.sweep import Outcome, finished, sweep
-from experiments.workers import WorkerDiedError, Workers
 from tests.experiments import long_sweep, poison
-from tests.experiments.small import ROOT, bits, config
+from tests.experiments.small import bits, config
 
 SEEDS = (0, 1, 2)
 RUNS = {"few": [config(seed=seed) for seed in SEEDS]}
@@ -241,123 +234,3 @@ def test_workers_end_with_the_command(tmp_path: Path) -> None:
 
     assert -signal.SIGKILL == process.returncode
     assert_kept(tmp_path)
-
-
-def test_workers() -> None:
-    """Results, exceptions, what cannot be sent, and deaths: each call gets its own."""
-    workers = Workers(2)
-    calls: list[Future[Any]] = [
-        workers.submit(pow, 2, 10),
-        workers.submit(os._exit, 3),
-        workers.submit(int, "x"),
-        workers.submit(threading.Lock),
-        workers.submit(pow, 2, 11),
-    ]
-    with pytest.raises(WorkerDiedError, match="a worker process ended with exit code 3"):
-        calls[1].result(timeout=120)
-    with pytest.raises(ValueError, match="invalid literal"):
-        calls[2].result(timeout=120)
-    with pytest.raises(RuntimeError, match="cannot be sent"):
-        calls[3].result(timeout=120)
-
-    assert [1024, 2048] == [calls[0].result(timeout=120), calls[4].result(timeout=120)]
-    workers.shutdown()
-
-
-DEAF = """
-import signal
-from experiments.workers import Workers
-
-if __name__ == "__main__":
-    workers = Workers(2)
-    calls = [workers.submit(signal.pthread_sigmask, signal.SIG_BLOCK, []) for _ in range(4)]
-    print(all(signal.SIGINT in call.result() for call in calls))
-    print(workers.submit(signal.raise_signal, signal.SIGINT).result())
-    workers.shutdown()
-"""
-
-
-def test_workers_leave_interrupts_to_the_command() -> None:
-    """Ctrl-C in a terminal goes to all processes: the workers do not hear it, from their start on."""
-    done = subprocess.run(
-        [sys.executable, "-c", DEAF], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
-    )
-
-    assert ("True\nNone\n", "") == (done.stdout, done.stderr)
-
-
-def test_killed_workers() -> None:
-    """Killing ends what runs and drops what waits, also where no process has begun."""
-    workers = Workers(1)
-    calls: list[Future[Any]] = [
-        workers.submit(pow, 1, 1),
-        workers.submit(time.sleep, 600),
-        workers.submit(time.sleep, 600),
-    ]
-    while not calls[1].running():
-        time.sleep(0.01)
-    workers.kill()
-
-    with pytest.raises(WorkerDiedError, match="SIGKILL"):
-        calls[1].result(timeout=120)
-    assert calls[2].cancelled()
-    Workers(1).kill()
-
-
-def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    """A line per finished run with the share and the time left, and one when nothing was said for a minute."""
-    now = 0.0
-    tell = lines("grid", 10, clock=lambda: now)
-    tell(2)  # done before: says nothing of the speed
-    now = 10
-    tell(1, part="a")
-    now = 20
-    tell(1, "a: finished", part="a", of=2)
-    now += QUIET_SECONDS + 1
-    tell(0, part="b")
-    tell(1, part="b")
-    tell(5, "b: finished", part="b")
-
-    assert [
-        "grid  40 %, 0:01:00 left  a: finished",
-        "grid  50 %, 0:02:15 left  b",
-        "grid 100 %  b: finished",
-    ] == capsys.readouterr().out.splitlines()
-
-
-BARS = """
-from experiments.progress import progress
-with progress("grid", 10) as tell:
-    tell(2)
-    tell(1, part="lr [0.1], seed 0", of=2)
-    tell(1, part="lr [0.1], seed 0", of=2)
-    tell(0, "lr [0.1], seed 0: finished", part="lr [0.1], seed 0", of=2)
-    tell(1, part="lr 0.2, seed 0", of=3)
-"""
-
-
-def test_bars_on_a_terminal() -> None:
-    """One bar for all and one per run that is not finished; a name may look like markup."""
-    pytest.importorskip("rich", reason="rich is not installed")
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-c", BARS], cwd=ROOT, stdout=theirs, env={**os.environ, "TERM": "xterm", "COLUMNS": "120"}
-    )
-    os.close(theirs)
-    said = b""
-    try:
-        while part := os.read(ours, 65536):
-            said += part
-    except OSError:  # the other end is closed
-        pass
-    finally:
-        os.close(ours)
-    assert process.wait(timeout=120) == 0
-    text = said.decode()
-    last = text[text.rindex("grid") :]
-
-    assert "lr [0.1], seed 0: finished" in text
-    assert "5/10" in last
-    assert "lr 0.2, seed 0" in last
-    assert "1/3" in last
-    assert "lr [0.1]" not in last

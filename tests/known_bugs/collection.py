@@ -6,6 +6,7 @@ from tests.known_bugs import (
     broadcasting,
     dtype,
     formula,
+    formula_arrays,
     indices,
     kinks,
     layout,
@@ -15,6 +16,7 @@ from tests.known_bugs import (
     second_order,
     sizes,
     small,
+    special_points,
     special_values,
     state,
     upstream,
@@ -23,9 +25,11 @@ from tests.known_bugs import (
 
 _CLASSES = (
     formula,
+    formula_arrays,
     params,
     windows,
     special_values,
+    special_points,
     broadcasting,
     magnitude,
     upstream,

@@ -6,7 +6,7 @@ import numpy as np
 
 from gradspec import Op, index, real
 from tests.known_bugs.bug import KnownBug
-from tests.known_bugs.right import take, window_count
+from tests.known_bugs.right_arrays import take, window_count
 
 
 def _autograd_take_vjp(saved, y_bar):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from tests.known_bugs.bug import KnownBug
-from tests.known_bugs.right import fmod, solve_triangular, solve_triangular_bars
+from tests.known_bugs.right import fmod
+from tests.known_bugs.right_arrays import solve_triangular, solve_triangular_bars
 
 
 def _slang_fmod_vjp(saved, z_bar):

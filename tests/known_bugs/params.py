@@ -6,16 +6,8 @@ import numpy as np
 
 from gradspec import Op, array, real
 from tests.known_bugs.bug import KnownBug
-from tests.known_bugs.right import (
-    cdist,
-    dominant,
-    elu,
-    leaky_relu,
-    length,
-    log_softmax,
-    solve_triangular,
-    solve_triangular_bars,
-)
+from tests.known_bugs.right import cdist, elu, leaky_relu, length, log_softmax
+from tests.known_bugs.right_arrays import dominant, solve_triangular, solve_triangular_bars
 
 
 def _inplace_leaky_relu_vjp(saved, y_bar):

@@ -8,7 +8,7 @@ import numpy as np
 
 from gradspec import Op, real
 from tests.known_bugs.bug import KnownBug
-from tests.known_bugs.right import conv1d, conv1d_w_bar, conv1d_x_bar, window_count
+from tests.known_bugs.right_arrays import conv1d, conv1d_w_bar, conv1d_x_bar, window_count
 
 
 def _avg_pool(x, kernel=2, stride=2, padding=0, ceil=False, include_pad=True):

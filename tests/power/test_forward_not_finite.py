@@ -109,7 +109,7 @@ def test_without_a_reference_the_report_says_where_it_did_not_look(op: Op) -> No
     assert report.outside > 0
     assert f"{report.outside} examples not judged, since forward is not finite there: " in str(report)
     assert report.outside_at in str(report)
-    assert f"{[*op.inputs][0]} = [" in report.outside_at
+    assert f"{next(iter(op.inputs))} = [" in report.outside_at
 
 
 def test_no_finite_forward_no_line() -> None:
@@ -125,7 +125,9 @@ def _at(
     forward: Callable[..., Any], reference: Callable[..., Any], values: list[float], dtype: str = "float64"
 ) -> Mismatch | None:
     """What value_torch says of an op of one vector at one point."""
-    op = Op(name="subject", forward=forward, vjp=lambda s, y_bar: (y_bar * s,), inputs={"x": real("n")}, torch=reference)
+    op = Op(
+        name="subject", forward=forward, vjp=lambda s, y_bar: (y_bar * s,), inputs={"x": real("n")}, torch=reference
+    )
     (check,) = [check for check in CHECKS if check.name == "value_torch"]
     case = Case({"n": len(values)}, (), {}, {}, (np.array(values, dtype=dtype),), dtype, 0)
     return failure(Space(op), case, check)

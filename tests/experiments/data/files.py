@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from experiments.data import DATASETS, Known
 from experiments.data.source import Place
 
 CLASSES = ("cat", "dog", "eel")
@@ -87,3 +88,15 @@ def idx_folder(folder: Path, train: int, test: int, *, packed: bool = True) -> P
         else:
             (folder / name).write_bytes(idx(values))
     return folder
+
+
+def prepare(tmp_path: Path, root: Path) -> Known:
+    """Decode the pictures of *root* into the test's own cache."""
+    return DATASETS["image-folder"].prepare(place(tmp_path, root))
+
+
+def garbage(root: Path) -> Path:
+    """Leave a text among the pictures."""
+    path = root / "train" / "cat" / "notes.txt"
+    path.write_text("not a picture")
+    return path

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from experiments.data import DATASETS, Dataset, Known, Sizes
+from experiments.data import DATASETS, Dataset, Sizes
 from experiments.errors import DataError
-from tests.experiments.data.files import CLASSES, class_folders, pixels, place, save, seed, train_and_test, zipped
+from tests.experiments.data.files import (
+    CLASSES,
+    class_folders,
+    garbage,
+    pixels,
+    place,
+    prepare,
+    save,
+    seed,
+    train_and_test,
+    zipped,
+)
 
 pytestmark = pytest.mark.skipif(not importlib.util.find_spec("torchvision"), reason="torchvision is not installed")
-
-
-def prepare(tmp_path: Path, root: Path) -> Known:
-    """Decode *root* into the test's own cache."""
-    return DATASETS["image-folder"].prepare(place(tmp_path, root))
 
 
 def load(tmp_path: Path, root: Path, train: int, validation: int, test: int, number: int = 0) -> Dataset:
@@ -89,12 +94,6 @@ def test_pictures_of_any_size_and_kind(tmp_path: Path) -> None:
     assert stripped.tobytes() in images
     assert expected(2)[0].tobytes() in images
     assert 1 == len(middle)
-
-
-def garbage(root: Path) -> Path:
-    """A text among the pictures."""
-    (root / "train" / "cat" / "notes.txt").write_text("not a picture")
-    return root / "train" / "cat" / "notes.txt"
 
 
 def cut_short(root: Path) -> Path:
@@ -204,17 +203,6 @@ def test_what_is_wrong_is_named(tmp_path: Path, damage: Callable[[Path], Path], 
     assert not list((tmp_path / "cache").glob("image-folder-*"))
 
 
-def test_wrong_in_an_archive(tmp_path: Path) -> None:
-    """The message names the archive and its member, not a temporary folder."""
-    root = train_and_test(tmp_path / "pictures")
-    garbage(root)
-    archive = zipped(root, tmp_path / "pictures.zip")
-    with pytest.raises(DataError) as caught:
-        prepare(tmp_path, archive)
-
-    assert archive / "train" / "cat" / "notes.txt" == caught.value.path
-
-
 def test_what_systems_leave_is_no_part(tmp_path: Path) -> None:
     """Hidden files and folders, thumbnails, and one folder around everything in an archive."""
     root = train_and_test(tmp_path / "around" / "pictures")
@@ -229,51 +217,6 @@ def test_what_systems_leave_is_no_part(tmp_path: Path) -> None:
 
     assert (CLASSES, 21, 6) == (known.classes, known.train, known.test)
     assert known == prepare(tmp_path, root)
-
-
-@pytest.mark.parametrize("member", ["../evil.png", "/evil.png", "cat/../../evil.png", "..\\evil.png", "C:\\evil.png"])
-def test_a_member_that_leads_out(tmp_path: Path, member: str) -> None:
-    """It is refused before anything is unpacked."""
-    archive = zipped(train_and_test(tmp_path / "pictures"), tmp_path / "pictures.zip")
-    with zipfile.ZipFile(archive, "a") as opened:
-        opened.writestr(member, "evil")
-    with pytest.raises(DataError, match="leads out of the folder"):
-        prepare(tmp_path, archive)
-    assert not list(tmp_path.rglob("*evil*"))
-
-
-def test_a_damaged_archive(tmp_path: Path) -> None:
-    """Cut short, with a changed byte, or no archive at all."""
-    archive = zipped(train_and_test(tmp_path / "pictures"), tmp_path / "pictures.zip")
-    whole = archive.read_bytes()
-    with zipfile.ZipFile(archive) as opened:
-        first = opened.getinfo("train/cat/0.png")
-        start = first.header_offset + 30 + len(first.filename) + first.compress_size // 2
-    archive.write_bytes(whole[:start] + bytes([whole[start] ^ 1]) + whole[start + 1 :])
-    with pytest.raises(DataError, match=r"pictures\.zip: its member train/cat/0\.png is damaged"):
-        prepare(tmp_path, archive)
-    for part in (whole[: len(whole) // 2], b"text"):
-        archive.write_bytes(part)
-        with pytest.raises(DataError, match=r"pictures\.zip: is neither a folder nor a whole zip file"):
-            prepare(tmp_path, archive)
-
-
-@pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_a_member_twice(tmp_path: Path) -> None:
-    """It is refused: which of the two was meant is not known."""
-    archive = zipped(train_and_test(tmp_path / "pictures"), tmp_path / "pictures.zip")
-    with zipfile.ZipFile(archive, "a") as opened:
-        opened.writestr("train/cat/0.png", (tmp_path / "pictures" / "train" / "cat" / "1.png").read_bytes())
-    with pytest.raises(DataError, match=r"holds the member 'train/cat/0\.png' twice"):
-        prepare(tmp_path, archive)
-
-
-def test_an_archive_larger_than_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is refused before anything is unpacked."""
-    archive = zipped(train_and_test(tmp_path / "pictures"), tmp_path / "pictures.zip")
-    monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 100}))
-    with pytest.raises(DataError, match=r"unpacks to [0-9]+ bytes, but .* has 100 bytes left"):
-        prepare(tmp_path, archive)
 
 
 def test_no_root(tmp_path: Path) -> None:
