@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.record import JUDGING, ROOT, fingerprint, load_ops, save
-from gradspec.mutate import summary
+from gradspec.mutate import reason, summary
 from gradspec.mutation import Fate, mutants, tried
 from gradspec.mutation.run import KILLED
 from ops import OPS
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(summary(name, fates, accepted), flush=True)
     for name, entry in record["ops"].items():  # reasons may have been given since
         for survivor in entry["not_killed"]:
-            survivor["why"] = accepted.get(f"{name}: {survivor['mutant']}", "")
+            survivor["why"] = reason(accepted, name, survivor["mutant"])
     save(record, options.record)
     return _total(record)
 
@@ -70,7 +70,7 @@ def _entry(name: str, fates: Sequence[Fate], accepted: dict[str, str]) -> dict[s
         "named": sum(fate.is_named for fate in killed),
         "unnamed": [fate.name for fate in killed if fate.guess and not fate.is_named],
         "not_killed": [
-            {"mutant": fate.name, "outcome": fate.outcome, "why": accepted.get(f"{name}: {fate.name}", "")}
+            {"mutant": fate.name, "outcome": fate.outcome, "why": reason(accepted, name, fate.name)}
             for fate in fates
             if fate.outcome != KILLED
         ],

@@ -81,7 +81,12 @@ def _parser() -> argparse.ArgumentParser:
     only.add_argument("--only-wrapped", action="store_true", help="mistakes made around the rule, not in its source")
     only.add_argument("--only-source", action="store_true", help="mistakes made in the rule's source")
     mutate.add_argument("--list", action="store_true", help="name the mutants and try none")
-    mutate.add_argument("--accept", type=Path, metavar="FILE.toml", help='"op: mutant" = "why it may survive"')
+    mutate.add_argument(
+        "--accept",
+        type=Path,
+        metavar="FILE.toml",
+        help='"op: mutant", or "*: mutant" for every op, = "why it may survive"',
+    )
     mutate.add_argument("--json", type=Path, metavar="FILE", help="write what became of each as JSON")
     mutate.set_defaults(run=_mutate)
 

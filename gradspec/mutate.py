@@ -36,7 +36,7 @@ def mutate(options: argparse.Namespace) -> int:
     if options.json is not None:
         text = json.dumps([{"op": name, **asdict(fate)} for name, fate in rows], indent=1)
         _write(options.json, text)
-    survivors = [name for name, fate in rows if fate.outcome == SURVIVED and f"{name}: {fate.name}" not in accepted]
+    survivors = [name for name, fate in rows if fate.outcome == SURVIVED and not reason(accepted, name, fate.name)]
     if len(found) > 1 and rows:
         killed = sum(fate.outcome == KILLED for _, fate in rows)
         print(f"\n{len(rows)} mutants of {len(found)} ops: {killed} killed, {len(survivors)} survived")
@@ -53,8 +53,8 @@ def summary(name: str, fates: list[Fate], accepted: Mapping[str, str]) -> str:
     for fate in fates:
         if fate.outcome == KILLED:
             continue
-        why = accepted.get(f"{name}: {fate.name}")
-        if why is not None:
+        why = reason(accepted, name, fate.name)
+        if why:
             words = f"accepted: {why}"
         elif fate.outcome == SAME:
             words = "no difference in any call: equivalent, or out of reach of the draws"
@@ -62,6 +62,11 @@ def summary(name: str, fates: list[Fate], accepted: Mapping[str, str]) -> str:
             words = "SURVIVED: it answers otherwise, and nothing failed"
         lines.append(f"  {fate.name}\n      {words}" + (f"\n      {fate.where}" if fate.where else ""))
     return "\n".join(lines)
+
+
+def reason(accepted: Mapping[str, str], op: str, mutant: str) -> str:
+    """Why a mutant may survive: of this op, or of every op that calls the same helper; "" if it may not."""
+    return accepted.get(f"{op}: {mutant}") or accepted.get(f"*: {mutant}", "")
 
 
 def _told(op: Op, mutant: Mutant, number: int, count: int, options: argparse.Namespace) -> Fate:
@@ -76,7 +81,7 @@ def _clear() -> None:
 
 
 def _accepted(path: Path | None) -> dict[str, str]:
-    """Mutants that may survive, "op: mutant" -> the reason."""
+    """Mutants that may survive, "op: mutant", or "*: mutant" for every op -> the reason."""
     if path is None:
         return {}
     try:

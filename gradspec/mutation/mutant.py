@@ -11,7 +11,7 @@ import numpy as np
 
 from gradspec.spec import Op
 
-Vjp = Callable[[Any, Any], Any]
+Vjp = Callable[..., Any]
 ULPS = 16.0
 
 
@@ -55,18 +55,23 @@ def mutated(op: Op, wrong: Vjp, name: str, *, guess: str = "", where: str = "", 
     """
     seen = Seen()
 
-    def vjp(saved: Any, y_bar: Any) -> Any:
+    def vjp(saved: Any, y_bar: Any, **mask: Any) -> Any:
         seen.calls += 1
-        right = None if effects else op.vjp(copied(saved), copied(y_bar))
+        right = None if effects else op.vjp(copied(saved), copied(y_bar), **mask)
         try:
-            answer = wrong(saved, y_bar)
+            answer = wrong(saved, y_bar, **mask)
         except Exception:
             seen.different += 1
             raise
         seen.different += effects or not same(answer, right)
         return answer
 
-    return Mutant(name=name, op=op.replace(vjp=vjp), guess=guess, where=where, seen=seen)
+    def vjp_with_needs(saved: Any, y_bar: Any, needs: Any = None) -> Any:
+        return vjp(saved, y_bar) if needs is None else vjp(saved, y_bar, needs=needs)
+
+    takes_needs = op.takes_needs and op.replace(vjp=wrong).takes_needs
+    changed = op.replace(vjp=vjp_with_needs if takes_needs else vjp)
+    return Mutant(name=name, op=changed, guess=guess, where=where, seen=seen)
 
 
 def copied(value: Any) -> Any:

@@ -78,6 +78,25 @@ def test_killed_and_named(name: str) -> None:
     assert fate.is_named
 
 
+def _times_vjp(saved: Any, y_bar: Any, needs: tuple[bool, bool] = (True, True)) -> tuple[Any, Any]:
+    x, w = saved
+    return (y_bar * w if needs[0] else None), (y_bar * x if needs[1] else None)
+
+
+def test_what_a_rule_does_with_needs_is_broken_too() -> None:
+    """A mutant is asked for part of the cotangents, as the right rule is: here for those of the wrong input."""
+    op = Op(
+        name="times",
+        forward=lambda x, w: (x * w, (x, w)),
+        vjp=_times_vjp,
+        inputs={"x": real("n"), "w": real("n")},
+    )
+    fates = {mutant.name: tried(mutant, examples=10) for mutant in source_mutants(op)}
+    assert "killed" == fates["_times_vjp: 0 → 1"].outcome
+    assert ("contract",) == fates["_times_vjp: 0 → 1"].checks
+    assert "survived" == fates["_times_vjp: y_bar * w if needs[0] else None → y_bar * w"].outcome  # which is allowed
+
+
 def test_every_op_of_the_registry_has_mutants() -> None:
     """Around each rule, and in the source of nearly all of them."""
     for op in OPS:
@@ -136,9 +155,12 @@ def test_a_survivor_is_an_exit_code(
     assert "SURVIVED: it answers otherwise" in capsys.readouterr().out
     accept = tmp_path / "accept.toml"
     names = [mutant.name for mutant in source_mutants(_thrice(tmp_path))]
-    accept.write_text("".join(f'"thrice: {name}" = "a reason"\n' for name in names))
-    assert main([*command, "--accept", str(accept)]) == 0
-    assert "accepted: a reason" in capsys.readouterr().out
+    for whose in ("thrice", "*"):
+        accept.write_text("".join(f'"{whose}: {name}" = "a reason"\n' for name in names))
+        assert main([*command, "--accept", str(accept)]) == 0
+        assert "accepted: a reason" in capsys.readouterr().out
+    accept.write_text("".join(f'"other: {name}" = "a reason"\n' for name in names))
+    assert main([*command, "--accept", str(accept)]) == 1
 
 
 def _thrice(folder: Path) -> Op:
