@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gradspec.spec import Op, index, positive, real
+from gradspec.spec import Op, index, nonnegative, real
 from ops.errors import ShapeMismatchError
 from ops.rules.broadcast import require_fit, unbroadcast
 from ops.rules.elementwise import logistic
@@ -145,7 +145,7 @@ pow = Op(  # noqa: A001 -- ops.pow is the op's name
     name="pow",
     forward=_pow,
     vjp=_pow_vjp,
-    inputs={"a": positive("...", broadcastable=True), "b": real("...", broadcastable=True)},
+    inputs={"a": nonnegative("...", broadcastable=True), "b": real("...", broadcastable=True)},
     torch=lambda a, b: a.pow(b),
     formula=r"y = a^b",
     vjp_formula=r"\bar a = \bar y \odot b \, a^{b - 1}, \quad \bar b = \bar y \odot a^b \ln a",

@@ -100,6 +100,14 @@ def test_pow_at_the_edge() -> None:
     assert math.isnan(choice.pow(np.array([-1.0]), np.array([0.5]))[0])
 
 
+def test_pow_beyond_float32() -> None:
+    """a^(b - 1) overflows in float32, and a small upstream gradient brings the product of all factors back."""
+    a, b, y_bar = np.float32([0.01]), np.float32([-18.9]), np.float32([1e-6])
+    _, saved = choice.pow.forward(a, b)
+    exact = float(y_bar[0]) * float(b[0]) * float(a[0]) ** (float(b[0]) - 1)
+    assert choice.pow.vjp(saved, y_bar)[0] == pytest.approx([exact], rel=1e-4)
+
+
 @pytest.mark.parametrize("apart", [0.0, 1.0, 40.0, 700.0, 1e300])
 def test_logaddexp_tail(apart: float) -> None:
     """The smaller of two numbers keeps the digits of its share."""
