@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gradspec.spec import array, positive
+from gradspec.spec import array, nonnegative, positive
 from ops.errors import ParamError
 from ops.rules.elementwise import elementwise
 from ops.rules.erf import erf as _erf
@@ -131,7 +131,7 @@ sqrt = elementwise(
     "sqrt",
     np.sqrt,
     _sqrt_prime,
-    domain=positive("..."),
+    domain=nonnegative("..."),
     from_y=True,
     torch=lambda x: x.sqrt(),
     formula=r"y_i = \sqrt{x_i}",
