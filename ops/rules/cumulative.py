@@ -77,7 +77,7 @@ def _prod_vjp(saved: Any, y_bar: Any) -> tuple[Any]:
         return (y_bar * (y / x),)
     order = [*(axis for axis in range(x.ndim) if axis not in axes), *axes]
     moved = x.transpose(order)
-    rows = moved.reshape(*moved.shape[: x.ndim - len(axes)], -1) if x.size else moved[..., None]
+    rows = moved.reshape(*moved.shape[: x.ndim - len(axes)], -1)
     before, after = np.ones_like(rows), np.ones_like(rows)
     with np.errstate(over="ignore", invalid="ignore"):
         np.cumprod(rows[..., :-1], axis=-1, out=before[..., 1:])
