@@ -23,7 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 JUDGING = (
     "gradspec/checks/*.py",
     "gradspec/oracles/*.py",
-    *(f"gradspec/{name}.py" for name in ("analytic", "caller", "cotangents", "covering", "directions", "domains")),
+    *(f"gradspec/{name}.py" for name in ("analytic", "caller", "cotangents", "covering", "crossed")),
+    *(f"gradspec/{name}.py" for name in ("directions", "domains")),
     *(f"gradspec/{name}.py" for name in ("engine", "evidence", "layouts", "measurement", "related", "rounding")),
     *(f"gradspec/{name}.py" for name in ("strategies", "tally", "trial", "values")),
 )

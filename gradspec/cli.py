@@ -130,7 +130,8 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from gradspec.engine import selected, verify
+    from gradspec.checks import selected
+    from gradspec.engine import verify
     from gradspec.targets import collection, find
 
     selected(options.checks)  # an unknown name is said before any work is done

@@ -1,4 +1,4 @@
-"""Combinations of params: a few that have every pair of values, with sizes that hide nothing."""
+"""Combinations of params: a few that have every value, or every pair of values, with sizes that hide nothing."""
 
 from __future__ import annotations
 
@@ -43,6 +43,22 @@ def covering(space: Space, seed: int) -> list[Combination]:
         chosen.append(generic(space.by_params[best], rng))
         for pair in rows[best]:
             left.pop(pair, None)
+    return chosen
+
+
+def every_value(space: Space, seed: int) -> list[Combination]:
+    """A few combinations that have, together, every value of every param that the default combination has not."""
+    rng = np.random.default_rng((seed, 3))
+    left = {(param, key) for param in space.op.params for key in space.values(param)} - {*space.default.keys.items()}
+    rows = [(frozenset(found[0].keys.items()), found) for found in space.by_params.values()]
+    chosen = []
+    while left:
+        rarest = min(left)
+        able = [row for row in rows if rarest in row[0]]
+        some = [able[position] for position in rng.permutation(len(able))[:CANDIDATES]]
+        values, found = max(some, key=lambda row: len(left & row[0]))
+        chosen.append(generic(found, rng))
+        left -= values
     return chosen
 
 

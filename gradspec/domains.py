@@ -125,7 +125,7 @@ def systematic(space: Space, seed: int) -> Iterator[Recipe]:
 
 def required(space: Space, seed: int) -> list[Recipe]:
     """The part of :func:`systematic` that even the shortest run makes: every param value, every pair, every dtype."""
-    pairs = (_ordinary(space, found) for found in covering(space, seed))
+    pairs = (ordinary(space, found) for found in covering(space, seed))
     return [*_unique(itertools.chain(_every_param(space), pairs))]
 
 
@@ -139,10 +139,10 @@ def _unique(recipes: Iterable[Recipe]) -> Iterator[Recipe]:
 
 
 def _every_param(space: Space) -> Iterator[Recipe]:
-    yield from (_ordinary(space, space.default, dtype=dtype) for dtype in space.op.dtypes)
+    yield from (ordinary(space, space.default, dtype=dtype) for dtype in space.op.dtypes)
     for param in space.op.params:
         for key in space.values(param):
-            yield _ordinary(space, space.nearest(param, key) or space.default)
+            yield ordinary(space, space.nearest(param, key) or space.default)
 
 
 def _taking_turns(space: Space, rng: np.random.Generator) -> Iterator[Recipe]:
@@ -172,7 +172,7 @@ def _sizes(space: Space) -> Iterator[Recipe]:
     if "all zeros" in zeros:  # one entry, and that a 0
         yield from (replace(recipe, kinds=zeros) for recipe in _each_size(space, (1,)))
     for lead in space.leads:
-        yield _ordinary(space, space.default, lead=lead)
+        yield ordinary(space, space.default, lead=lead)
     highest = max((hi for _, hi in space.op.sizes.values()), default=0)
     yield from _each_size(space, range(min(highest, LARGEST_SIZE), 1, -1))
 
@@ -182,27 +182,27 @@ def _each_size(space: Space, sizes: Iterable[int]) -> Iterator[Recipe]:
         for symbol, (lo, hi) in space.op.sizes.items():
             found = space.nearest(symbol, size) if lo <= size <= hi else None
             if found is not None:
-                yield _ordinary(space, found)
+                yield ordinary(space, found)
 
 
 def _special_values(space: Space) -> Iterator[Recipe]:
     """One input special while the others stay ordinary, inputs taking turns; then all inputs alike."""
     combination = space.default
     available = [kinds(interval(space.op, name, combination.sizes)) for name in space.op.inputs]
-    ordinary = tuple("uniform" for _ in available)
+    plain = tuple("uniform" for _ in available)
     alike = [(SHARED, BESIDE) if name in sharing(space.op) else () for name in space.op.inputs]
     turns = [
-        [(*ordinary[:position], kind, *ordinary[position + 1 :]) for kind in (*first, *special) if kind != "uniform"]
+        [(*plain[:position], kind, *plain[position + 1 :]) for kind in (*first, *special) if kind != "uniform"]
         for position, (first, special) in enumerate(zip(alike, available, strict=True))
     ]
     together = []
     if len(available) > 1:
         same = [tuple(kind if kind in special else "uniform" for special in available) for kind in available[0]]
-        together = [_ordinary(space, combination, kinds=kinds) for kinds in sorted(same, key=_all_zeros, reverse=True)]
+        together = [ordinary(space, combination, kinds=kinds) for kinds in sorted(same, key=_all_zeros, reverse=True)]
     for position, turn in enumerate(itertools.zip_longest(*turns)):
         if position == 1:
             yield from together[:1]
-        yield from (_ordinary(space, combination, kinds=kinds) for kinds in turn if kinds is not None)
+        yield from (ordinary(space, combination, kinds=kinds) for kinds in turn if kinds is not None)
     yield from together
 
 
@@ -217,7 +217,7 @@ def _float32(space: Space) -> Iterator[Recipe]:
         for position, domain in enumerate(space.op.inputs.values()):
             if not domain.integer:
                 offset = (*kinds[:position], CLOSE_TOGETHER, *kinds[position + 1 :])
-                yield _ordinary(space, space.default, kinds=offset, dtype="float32")
+                yield ordinary(space, space.default, kinds=offset, dtype="float32")
         yield from (replace(recipe, dtype="float32") for recipe in _special_values(space))
 
 
@@ -225,7 +225,7 @@ def _broadcasting(space: Space) -> Iterator[Recipe]:
     lead, longest = max(space.leads, key=math.prod), max(space.leads, key=len)
     mixed = (any(cut.is_mixed for cut in pattern) for pattern in space.patterns)
     for pattern, is_mixed in zip(space.patterns, mixed, strict=True):
-        yield _ordinary(space, space.default, lead=longest if is_mixed else lead, pattern=pattern)
+        yield ordinary(space, space.default, lead=longest if is_mixed else lead, pattern=pattern)
 
 
 def _params_again(space: Space) -> Iterator[Recipe]:
@@ -253,10 +253,10 @@ def _combinations(space: Space, rng: np.random.Generator) -> Iterator[Recipe]:
     found = list(space.by_params.values())
     for _ in range(ROUNDS if len(found) > 1 else 1):
         for position in rng.permutation(len(found)):
-            yield _ordinary(space, generic(found[position], rng))
+            yield ordinary(space, generic(found[position], rng))
 
 
-def _ordinary(
+def ordinary(
     space: Space,
     combination: Combination,
     *,
@@ -265,6 +265,7 @@ def _ordinary(
     pattern: tuple[Pattern, ...] | None = None,
     kinds: tuple[str, ...] | None = None,
 ) -> Recipe:
+    """A recipe of ordinary values for these sizes and params, but for what is given."""
     inputs = len(space.op.inputs)
     return Recipe(
         combination=combination,

@@ -16,9 +16,10 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, Verbosity
 
 from gradspec.caller import CallFailedError
-from gradspec.checks import CHECKS, ORACLES, Check
+from gradspec.checks import CHECKS, ORACLES, Check, selected
 from gradspec.counterexample import Counterexample
 from gradspec.covering import covering
+from gradspec.crossed import beside_params
 from gradspec.domains import Case, Recipe, make_case, required, systematic
 from gradspec.errors import DeclarationError, TargetError
 from gradspec.evidence import Evidence
@@ -48,6 +49,8 @@ def verify(
     examples: int = DEFAULT_EXAMPLES,
     checks: Iterable[str] | None = None,
     max_seconds: float | None = None,
+    *,
+    explain: bool = True,
 ) -> Report:
     """Verify the backward formula of *op*.
 
@@ -55,9 +58,10 @@ def verify(
         op: The op.
         seed: Decides every draw; the same seed and code give the same report.
         examples: Cases to draw. Every listed param value, every pair of values and every dtype are tried even if that
-            takes more.
+            takes more; special values beside every param value come on top.
         checks: Names of the checks to run; all of them by default.
         max_seconds: Stop drawing after this time; what is then unseen is INCONCLUSIVE.
+        explain: Shrink what fails and say what it looks like; without it the verdict is the same, and sooner there.
 
     Returns:
         The report; a wrong op is a FAIL in it, never an exception.
@@ -72,32 +76,19 @@ def verify(
         raise TargetError(f"verify: got examples={examples!r}; allowed: a whole number from 1 on")
     if not isinstance(seed, int) or seed < 0:
         raise TargetError(f"verify: got seed={seed!r}; allowed: a whole number from 0 on")
-    run = Run(op, selected(checks), seed, examples)
+    run = Run(op, selected(checks), seed, examples, explain=explain)
     deadline = math.inf if max_seconds is None else time.monotonic() + max_seconds
     pairs = len(covering(run.space, seed))  # on top: they take nothing from special values and small sizes
-    for case in _cases(run, seed, round(SYSTEMATIC_SHARE * examples) + pairs):
+    beside = [*beside_params(run.space, seed)]
+    beside = beside[: round(len(beside) * min(examples / DEFAULT_EXAMPLES, 1.0))]
+    systematic_ones = _cases(run, seed, round(SYSTEMATIC_SHARE * examples) + pairs)
+    for case in itertools.chain(systematic_ones, (make_case(run.space, recipe) for recipe in beside)):
         run.examine(case)
         if time.monotonic() > deadline:
             break
     else:
-        _generate(run, seed, examples + pairs - run.examples, deadline)
+        _generate(run, seed, examples + pairs + len(beside) - run.examples, deadline)
     return run.report()
-
-
-def selected(names: Iterable[str] | None) -> tuple[Check, ...]:
-    """The checks with these names, in the order of CHECKS.
-
-    Raises:
-        TargetError: A name is unknown.
-    """
-    if names is None:
-        return CHECKS
-    wanted = [names] if isinstance(names, str) else [*names]
-    known = [check.name for check in CHECKS]
-    for name in wanted:
-        if name not in known:
-            raise TargetError(f"unknown check {name!r}; the checks are: {', '.join(known)}")
-    return tuple(check for check in CHECKS if check.name in wanted)
 
 
 def _cases(run: Run, seed: int, budget: int) -> Iterator[Case]:
@@ -137,8 +128,9 @@ def _generate(run: Run, seed: int, examples: int, deadline: float) -> None:
 class Run:
     """One verification in progress."""
 
-    def __init__(self, op: Op, checks: tuple[Check, ...], seed: int, wanted: int) -> None:
+    def __init__(self, op: Op, checks: tuple[Check, ...], seed: int, wanted: int, *, explain: bool = True) -> None:
         self.op = op
+        self.explain = explain
         self.seed = seed
         self.wanted = wanted
         self.space = Space(op)
@@ -240,7 +232,7 @@ class Run:
         if tally.failures and excuse:
             return CheckResult(**counts, verdict=Verdict.SKIPPED, reason=f"declared exception: {excuse}")
         if tally.failures:
-            message, counterexample = explained(self.space, tally, self._replay(name), self.shrunk)
+            message, counterexample = self._explained(tally)
             self.shrunk.append(counterexample.case)
             return CheckResult(**counts, verdict=Verdict.FAIL, message=message, counterexample=counterexample)
         if excuse and self.wanted >= DEFAULT_EXAMPLES:
@@ -251,6 +243,13 @@ class Run:
         missing = self._missing(tally)
         open_question = Verdict.SKIPPED if tally.check.partial else Verdict.INCONCLUSIVE
         return CheckResult(**counts, verdict=open_question if missing else Verdict.PASS, reason=missing)
+
+    def _explained(self, tally: Tally) -> tuple[str, Counterexample]:
+        if self.explain:
+            return explained(self.space, tally, self._replay(tally.check.name), self.shrunk)
+        case, mismatch = tally.failures[0]
+        message = "\n  ".join((f"{self.op.name}: {mismatch.headline}  [{tally.check.name}]", *mismatch.lines))
+        return message, Counterexample(self.op.name, tally.check.name, case, tuple(self.op.inputs))
 
     def _missing(self, tally: Tally) -> str:
         """What a PASS still lacks; "" if nothing."""

@@ -114,6 +114,11 @@ class Space:
                 break
         return best
 
+    def nearest_of_size(self, size: int) -> Combination | None:
+        """The combination nearest to default params in which every axis has this size; None if there is none."""
+        found = [one for one in self.combinations if one.sizes and all(n == size for n in one.sizes.values())]
+        return min(found, key=lambda one: sum(key != "0" for key in one.keys.values()), default=None)
+
     @cached_property
     def by_params(self) -> Mapping[tuple[str, ...], list[Combination]]:
         """The combinations by their params' keys, preferred sizes first."""

@@ -1,5 +1,7 @@
 """The checks, one function each. CHECKS is the literal list, in the order they run: cheap and exact first."""
 
+from collections.abc import Iterable
+
 from gradspec.checks.algebra import vjp_algebra
 from gradspec.checks.complex_step import vjp_complex_step
 from gradspec.checks.contract import contract
@@ -10,6 +12,7 @@ from gradspec.checks.outcome import Check, Mismatch, Outcome
 from gradspec.checks.second_order import needs_double_backward, vjp_second_order
 from gradspec.checks.torch_value import needs_torch, value_torch
 from gradspec.checks.torch_vjp import vjp_torch
+from gradspec.errors import TargetError
 
 CHECKS = (
     Check("contract", contract, "form, dtype, finiteness, ownership, no mutation, no state"),
@@ -31,4 +34,21 @@ CHECKS = (
 )
 ORACLES = frozenset(check.name for check in CHECKS if check.oracle)
 
-__all__ = ["CHECKS", "ORACLES", "Check", "Mismatch", "Outcome"]
+
+def selected(names: Iterable[str] | None) -> tuple[Check, ...]:
+    """The checks with these names, in the order of CHECKS.
+
+    Raises:
+        TargetError: A name is unknown.
+    """
+    if names is None:
+        return CHECKS
+    wanted = [names] if isinstance(names, str) else [*names]
+    known = [check.name for check in CHECKS]
+    for name in wanted:
+        if name not in known:
+            raise TargetError(f"unknown check {name!r}; the checks are: {', '.join(known)}")
+    return tuple(check for check in CHECKS if check.name in wanted)
+
+
+__all__ = ["CHECKS", "ORACLES", "Check", "Mismatch", "Outcome", "selected"]

@@ -64,7 +64,7 @@ def tried(mutant: Mutant, *, seed: int = 0, examples: int = DEFAULT_EXAMPLES) ->
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the mean of nothing, and what else a mistake may do
-            report = _at_first_sight(mutant.op, seed, examples) or verify(mutant.op, seed=seed, examples=examples)
+            report = _at_first_sight(mutant, seed, examples) or _verified(mutant, seed, examples)
     except DeclarationError as error:
         return Fate(**common, outcome=KILLED, checks=("declaration",), guessed=str(error))
     if report.verdict is not Verdict.FAIL:
@@ -74,11 +74,15 @@ def tried(mutant: Mutant, *, seed: int = 0, examples: int = DEFAULT_EXAMPLES) ->
     return Fate(**common, outcome=KILLED, checks=tuple(check.name for check in failed), guessed=said)
 
 
-def _at_first_sight(op: Op, seed: int, examples: int) -> Report | None:
+def _verified(mutant: Mutant, seed: int, examples: int) -> Report:
+    return verify(mutant.op, seed=seed, examples=examples, explain=bool(mutant.guess))
+
+
+def _at_first_sight(mutant: Mutant, seed: int, examples: int) -> Report | None:
     """The report of a short run if that is a FAIL: most mutants fail in any case."""
     if examples <= FIRST:
         return None
     with contextlib.suppress(DeclarationError):  # which the long run may see otherwise
-        report = verify(op, seed=seed, examples=FIRST)
+        report = _verified(mutant, seed, FIRST)
         return report if report.verdict is Verdict.FAIL else None
     return None

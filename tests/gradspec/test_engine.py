@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from gradspec import DeclarationError, TargetError, Verdict, real, verify
-from gradspec.checks import CHECKS
-from gradspec.engine import selected
+from gradspec.checks import CHECKS, selected
 from gradspec.oracles import torch_autograd
 from tests.gradspec.samples import power, power_vjp, square, square_forward, square_vjp, times, wrong_vjp
 

@@ -1,0 +1,104 @@
+"""Special values beside every value of every param, and every size 1 at once."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradspec import Op, Verdict, real, verify
+from gradspec.covering import every_value
+from gradspec.crossed import TELLING, beside_params
+from gradspec.domains import make_case
+from gradspec.layouts import Space
+from ops import OPS
+from tests.gradspec.samples import square
+
+
+def _norm(x: np.ndarray, ord: float) -> tuple[np.ndarray, Any]:  # noqa: A002 -- NumPy's name of it
+    y = np.abs(x).max(axis=-1) if ord == math.inf else np.sqrt((x * x).sum(axis=-1))
+    return y, (x, y, ord)
+
+
+def _norm_vjp(saved: Any, y_bar: np.ndarray) -> tuple[np.ndarray]:
+    """Of equal largest entries each gets everything: no subgradient."""
+    x, y, order = saved
+    y = y[..., None]
+    slope = np.sign(x) * (np.abs(x) == y) if order == math.inf else x / np.where(y > 0, y, 1)
+    return (y_bar[..., None] * slope.astype(x.dtype),)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_ties_that_matter_for_one_value_of_a_param_only(seed: int) -> None:
+    """A norm whose order inf, the last of its values, gives too much where entries are equal."""
+    op = Op(
+        name="norm",
+        forward=_norm,
+        vjp=_norm_vjp,
+        inputs={"x": real("n d")},
+        sizes={"d": (1, 4)},
+        params={"ord": (2, math.inf)},
+    )
+    report = verify(op, seed=seed)
+    assert Verdict.FAIL is report.verdict
+    assert "ord=inf" in report.failures[0].message
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_zero_that_matters_for_one_value_of_a_param_only(seed: int) -> None:
+    """x ** p has the slope 1 at 0 where p is 1: a rule that divides by x gives 0 there."""
+
+    def vjp(saved: Any, y_bar: np.ndarray) -> tuple[np.ndarray]:
+        x, p = saved
+        safe = np.where(x == 0, 1, x)
+        return ((y_bar * p * np.where(x == 0, 0, safe**p) / safe).astype(x.dtype),)
+
+    op = square(name="power", forward=lambda x, p: (x**p, (x, p)), vjp=vjp, params={"p": (2, 3, 1, 4)})
+    assert Verdict.FAIL is verify(op, seed=seed).verdict
+
+
+def test_one_entry_in_several_axes() -> None:
+    """What is wrong only where every axis has size 1."""
+
+    def vjp(saved: np.ndarray, y_bar: np.ndarray) -> tuple[np.ndarray]:
+        return (2 * saved * y_bar * (2 if saved.size == 1 else 1),)
+
+    report = verify(square(inputs={"x": real("n m d")}, vjp=vjp))
+    assert Verdict.FAIL is report.verdict
+    assert "n=1 m=1 d=1" in report.failures[0].message
+
+
+@pytest.mark.parametrize("op", [pytest.param(op, id=op.name) for op in OPS if op.params])
+def test_every_value_meets_every_kind(op: Op) -> None:
+    """Of every param but for the default, whatever the seed; the registry has all sorts of params."""
+    space = Space(op)
+    wanted = {(param, key) for param in op.params for key in space.values(param)} - {*space.default.keys.items()}
+    for seed in range(3):
+        rows = every_value(space, seed)
+        assert wanted <= {item for row in rows for item in row.keys.items()}
+        recipes = [*beside_params(space, seed)]
+        assert len(recipes) <= 1 + len(TELLING) * len(rows)
+        for recipe in recipes:
+            make_case(space, recipe)
+
+
+def test_a_short_run_has_a_share_of_them() -> None:
+    """The number of examples is kept to as far as can be."""
+    op = square(
+        forward=lambda x, p: (x**p, (x, p)), vjp=lambda s, v: (s[1] * s[0] ** (s[1] - 1) * v,), params={"p": (2, 3, 1)}
+    )
+    assert 2 <= len([*beside_params(Space(op), 0)])
+    assert verify(op, examples=10).examples <= 11
+    assert verify(op, examples=100).examples == 100 + len([*beside_params(Space(op), 0)])
+
+
+def test_explain_changes_the_words_only() -> None:
+    """The verdict is the same, the case as it was drawn."""
+    op = square(vjp=lambda s, y_bar: (3 * s * y_bar,))
+    long, short = verify(op, examples=20), verify(op, examples=20, explain=False)
+    assert [check.verdict for check in long.checks] == [check.verdict for check in short.checks]
+    assert "square: vjp is wrong for input 'x'" in short.failures[0].message
+    assert "Smallest" not in short.failures[0].message
+    assert short.failures[0].counterexample is not None
