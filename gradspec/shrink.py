@@ -38,7 +38,7 @@ def failure(space: Space, case: Case, check: Check, kind: str | None = None) -> 
             outcomes = check.function(trial, Evidence(trial))
         except CallFailedError:
             return None
-    told = [outcome.told for outcome in outcomes if outcome.mismatch is not None]
+        told = [outcome.told for outcome in outcomes if outcome.mismatch is not None]
     found = [mismatch for mismatch in told if mismatch is not None and kind in (None, mismatch.kind)]
     return max(found, key=lambda mismatch: mismatch.discrepancy, default=None)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 import pytest
 
-from gradspec import Op, array, index, positive, real, verify
+from gradspec import Op, Verdict, array, index, nonnegative, positive, real, verify
 from gradspec.counterexample import Counterexample
 from tests.gradspec.samples import power, power_vjp, square, square_vjp, times
 
@@ -125,3 +126,24 @@ def test_a_positive_domain_has_ones() -> None:
     """The plainest value that the domain has."""
     op = square(forward=lambda x: (np.log(x), x), vjp=lambda x, y: (y / x + y,), inputs={"x": positive("n")})
     np.testing.assert_array_equal([1.0, 1.0], smallest(op, "vjp_finite_difference").case.drawn[0])
+
+
+def test_cotangents_that_are_no_numbers_warn_nobody() -> None:
+    """0 log 0 in a rule: NumPy's warnings inside gradspec are not the user's business (here a warning is an error)."""
+
+    def vjp(saved: Any, y_bar: np.ndarray) -> Any:
+        a, b = saved
+        with np.errstate(all="ignore"):
+            return y_bar * b * a ** (b - 1), y_bar * a**b * np.log(a)
+
+    op = Op(
+        name="pow",
+        forward=lambda a, b: (a**b, (a, b)),
+        vjp=vjp,
+        inputs={"a": nonnegative("n", typical=(0.0, 5.0)), "b": real("n", typical=(-3.0, 3.0))},
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        report = verify(op)
+    assert Verdict.FAIL is report.verdict
+    assert "= nan, but should be" in str(report)
