@@ -65,7 +65,8 @@ def report_text(report: Report) -> str:
 
 def outside(report: Report) -> str:
     """At how many examples the vjp was not judged, and one of these."""
-    return f"{report.outside} examples not judged, since forward is not finite there: {report.outside_at}"
+    examples = "example" if report.outside == 1 else "examples"
+    return f"{report.outside} {examples} not judged, since forward is not finite there: {report.outside_at}"
 
 
 def failure_texts(report: Report) -> list[str]:
