@@ -124,7 +124,15 @@ def test_det_close_to_singular() -> None:
     """The cofactors of [[1, 1], [1, 1 + t]] are known to all digits however small t is."""
     for t in (1e-3, 1e-7, 1e-9, 1e-15, 0.0):
         (x_bar,) = det.vjp(det.forward(np.array([[1.0, 1.0], [1.0, 1.0 + t]]))[1], np.asarray(1.0))
-        np.testing.assert_allclose(x_bar, [[1 + t, -1], [-1, 1]], rtol=1e-7)
+        np.testing.assert_allclose(x_bar, [[1 + t, -1], [-1, 1]], rtol=1e-14)
+
+
+def test_det_of_rows_of_different_sizes(rng: np.random.Generator) -> None:
+    """Scaling rows scales the cofactors and loses nothing, though the matrix is close to a singular one by its norm."""
+    x, scale = rng.standard_normal((4, 4)), 10.0 ** np.array([[0], [-9], [3], [9]])
+    (plain,) = det.vjp(det.forward(x)[1], np.asarray(1.0))
+    (scaled,) = det.vjp(det.forward(scale * x)[1], np.asarray(1.0))
+    np.testing.assert_allclose(scaled, plain * scale.prod() / scale, rtol=1e-12)
 
 
 def test_det_of_size_1_and_0() -> None:
