@@ -160,9 +160,10 @@ def _inverses(x: Any) -> Any:
 def _cofactors(x: Any, det: Any) -> Any:
     """The cofactors of *x* (..., n, n): its determinant times its transposed inverse, or the limit of that.
 
-    The errors of the two cancel, close to singular ones too: both come from one factorization. Where there is no inverse,
-    or the determinant leaves the dtype's range, they come from the singular values s of x = u s v: det(u v) u c v, where
-    c_i is the product of all s but s_i. Nothing is divided by; but where rows differ in size much is lost.
+    The errors of the two cancel, close to singular ones too: both come from one factorization. Where there is no
+    inverse, or the determinant leaves the dtype's range, they come from the singular values s of x = u s v:
+    det(u v) u c v, where c_i is the product of all s but s_i. Nothing is divided by, but much is lost where rows differ
+    in size.
     """
     inverse = _inverses(x)
     sound = (np.abs(det) > np.finfo(x.dtype).tiny) & np.isfinite(inverse).all(axis=(-2, -1))
