@@ -109,21 +109,21 @@ def _at_zero(op: Op, position: int, name: str) -> Iterator[Mutant]:
 
 
 def _last_values(op: Op, position: int, name: str) -> Iterator[Mutant]:
-    """Wrong only for the last value of each param."""
+    """Wrong only for the last value of each param; one that is computed from the sizes cannot be told from others."""
     for param, values in op.params.items():
-        if callable(values) or len(values) < 2:
+        fixed = [] if callable(values) else [value for value in values if not callable(value)]
+        if not fixed or len(values) < 2:
             continue
 
-        def wrong(saved: Any, y_bar: Any, param: str = param, last: Any = values[-1]) -> tuple[Any, ...]:
+        def wrong(saved: Any, y_bar: Any, param: str = param, last: Any = fixed[-1]) -> tuple[Any, ...]:
             (_, params), mine = saved
             cotangents = list(op.vjp(mine, y_bar))
             if repr(params.get(param)) == repr(last):
                 cotangents[position] = -np.asarray(cotangents[position])
             return tuple(cotangents)
 
-        guess = "" if callable(values[-1]) else "the wrong sign"
         title = f"{name}_bar: wrong sign for the last {param}"
-        yield mutated(_remembering(op), wrong, title, guess=guess)
+        yield mutated(_remembering(op), wrong, title, guess="the wrong sign")
 
 
 def _remembering(op: Op) -> Op:

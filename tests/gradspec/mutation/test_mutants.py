@@ -97,6 +97,19 @@ def test_what_a_rule_does_with_needs_is_broken_too() -> None:
     assert "survived" == fates["_times_vjp: y_bar * w if needs[0] else None → y_bar * w"].outcome  # which is allowed
 
 
+def test_wrong_for_one_value_of_a_param_beside_a_computed_one() -> None:
+    """The mutant tells a fixed value, since a computed one is another at every size: it is wrong, and noticed."""
+    op = Op(
+        name="scaled",
+        forward=lambda x, *, k: (k * x, k),
+        vjp=lambda k, y_bar: (k * y_bar,),
+        inputs={"x": real("n")},
+        params={"k": (2.0, 3.0, lambda sizes: 1.0 + sizes["n"])},
+    )
+    by_name = {mutant.name: mutant for mutant in mutants(op)}
+    assert "killed" == tried(by_name["x_bar: wrong sign for the last k"], examples=10).outcome
+
+
 def test_every_op_of_the_registry_has_mutants() -> None:
     """Around each rule, and in the source of nearly all of them."""
     for op in OPS:
