@@ -83,7 +83,8 @@ def _update(_: ast.AugAssign) -> Iterator[ast.AST]:
 
 
 def _choice(node: ast.IfExp) -> Iterator[ast.AST]:
-    yield node.body
+    if not (isinstance(node.orelse, ast.Constant) and node.orelse.value is None):  # allowed: what nobody asked for
+        yield node.body
     yield node.orelse
 
 
