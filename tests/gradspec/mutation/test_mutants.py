@@ -95,7 +95,7 @@ def test_what_a_rule_does_with_needs_is_broken_too() -> None:
     assert "killed" == fates["_times_vjp: 0 → 1"].outcome
     assert ("contract",) == fates["_times_vjp: 0 → 1"].checks
     assert "killed" == fates["_times_vjp: y_bar * w if needs[0] else None → None"].outcome
-    assert not [name for name in fates if name.endswith("else None → y_bar * w")]  # to give what nobody needs is allowed
+    assert not [name for name in fates if name.endswith("else None → y_bar * w")]  # nobody needs it: allowed
 
 
 def test_wrong_for_one_value_of_a_param_beside_a_computed_one() -> None:
