@@ -21,13 +21,9 @@ _GIT_SECONDS = 10
 
 def environment() -> dict[str, Any]:
     """Versions, platform, git state and the threads of the numeric libraries at this moment, for ``env.json``."""
-    try:
-        from threadpoolctl import threadpool_info
-    except ImportError as error:
-        raise missing("threadpoolctl") from error
     threads = [
         {"library": pool["internal_api"], "version": pool["version"], "threads": pool["num_threads"]}
-        for pool in threadpool_info()  # its file paths are left out: they say where this machine keeps things
+        for pool in _pools()  # its file paths are left out: they say where this machine keeps things
     ]
     return {
         "python": platform.python_version(),
@@ -37,7 +33,28 @@ def environment() -> dict[str, Any]:
         "packages": {name: _version(name) for name in PACKAGES},
         "git": git_state(),
         "threads": sorted(threads, key=str),
+        "kernels": kernels(),
     }
+
+
+def kernels() -> dict[str, str]:
+    """The instructions that NumPy and its BLAS picked for this processor: others give other last bits."""
+    blas = {pool["internal_api"]: pool["architecture"] for pool in _pools() if pool.get("architecture")}
+    try:
+        from numpy.lib.introspect import opt_func_info
+    except ImportError:  # NumPy 2.0
+        return blas
+    of_exp = opt_func_info(func_name="^exp$", signature="float64").get("exp", {}).get("dd", {})  # it has all variants
+    return {**blas, "numpy": of_exp.get("current", "unknown")}
+
+
+def _pools() -> list[dict[str, Any]]:
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError as error:
+        raise missing("threadpoolctl") from error
+    pools: list[dict[str, Any]] = threadpool_info()
+    return pools
 
 
 def facts(env: Mapping[str, Any]) -> dict[str, str]:
@@ -50,13 +67,17 @@ def facts(env: Mapping[str, Any]) -> dict[str, str]:
     """
     packages = {name: version or "not installed" for name, version in env["packages"].items()}
     # Libraries that bring the same pool with them have it loaded once each.
-    pools = dict.fromkeys(f"{one['library']} {one['version']}: {one['threads']}" for one in env["threads"])
+    pools = dict.fromkeys(
+        " ".join(filter(None, (one["library"], one["version"]))) + f": {one['threads']}" for one in env["threads"]
+    )
+    picked = (f"{library} {kernel}" for library, kernel in sorted(env.get("kernels", {}).items()))
     return {
         "Python": f"{env['python']} ({env['implementation']})",
         "system": f"{env['system']} {env['machine']}",
         **packages,
         "git": env["git"] or "no repository",
         "threads": ", ".join(pools) or "unknown",
+        "instructions": ", ".join(picked) or "unknown",
     }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from experiments.config import Config
-from experiments.environment import one_thread
+from experiments.environment import kernels, one_thread
 from experiments.errors import UnverifiedOpError
 from experiments.files import readable_json, write_atomic
 from experiments.learner import ops_of
@@ -86,7 +86,8 @@ def verified(wanted: Iterable[Op], cache: Path, tell: Tell = silent) -> dict[str
 
 def _key(op: Op) -> str:
     """Another rule, declaration, NumPy or machine is verified anew."""
-    place = f"{op_hash(op)} {_gradspec()} {np.__version__} {platform.python_version()} {platform.machine()}"
+    machine = f"{platform.machine()} {kernels()}"
+    place = f"{op_hash(op)} {_gradspec()} {np.__version__} {platform.python_version()} {machine}"
     return hashlib.sha256(place.encode()).hexdigest()[:16]
 
 

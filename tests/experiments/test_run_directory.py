@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 
 from experiments.config import Config
-from experiments.environment import environment
+from experiments.environment import environment, facts
 from experiments.execute import execute
 from experiments.files import write_atomic
 from tests.experiments.small import ROOT, bits, command, config, times
@@ -135,9 +137,26 @@ def test_environment_names_versions_not_places() -> None:
     """Versions, threads and the commit; nothing about who or where."""
     env = environment()
 
-    assert {"python", "implementation", "system", "machine", "packages", "git", "threads"} == set(env)
+    assert {"python", "implementation", "system", "machine", "packages", "git", "threads", "kernels"} == set(env)
     assert env["packages"]["numpy"].count(".") == 2
     assert json.dumps(env).count("/") == 0
+
+
+def test_instructions_are_told_from_others() -> None:
+    """What OpenBLAS picks for a processor is in the environment, and in its words for people."""
+    say = "import numpy; from experiments.environment import *; print(facts(environment())['instructions'])"
+    found = set()
+    for kernel in ("Haswell", "Prescott"):
+        done = subprocess.run(
+            [sys.executable, "-c", say], env={**os.environ, "OPENBLAS_CORETYPE": kernel}, capture_output=True, text=True
+        )
+        found.add(done.stdout)
+    env = environment()
+    older = facts({name: value for name, value in env.items() if name != "kernels"})
+
+    assert all("numpy " in line for line in found)
+    assert "openblas" not in env["kernels"] or len(found) == 2
+    assert older["instructions"] == "unknown"
 
 
 def test_command_reads_finished_runs(tmp_path: Path) -> None:
