@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from statistics import fmean
 
@@ -54,6 +54,8 @@ class Claim:
         against_of: The labels of those they are compared with.
         combine: One number from those of several variants with one seed.
         choose: Of several variants the one that is highest in this is measured, and no other; None measures all.
+        parts: Where several settings are combined: a part of them in words -> the labels of *of* and of *against_of* in
+            it. Their effects are shown beside the one that is judged, which can hide that they have different signs.
         of_study: Whether the study says it; what we ask beside it is shown as our own question.
     """
 
@@ -68,6 +70,7 @@ class Claim:
     against_of: tuple[str, ...] = ()
     combine: Callable[[Sequence[float]], float] = fmean
     choose: Callable[[Curve], float] | None = None
+    parts: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
     of_study: bool = True
 
     @property
@@ -79,6 +82,11 @@ class Claim:
         """The difference that is claimed to lie somewhere, from the curves of one seed: label -> epochs."""
         ours, theirs = self.of or (self.variant,), self.against_of or (self.against,)
         return self._number(curves, ours) - self._number(curves, theirs)
+
+    def part(self, name: str) -> Claim:
+        """The claim about one of its parts."""
+        of, against_of = self.parts[name]
+        return replace(self, of=of, against_of=against_of, parts={})
 
     def _number(self, curves: Mapping[str, Curve], labels: Sequence[str]) -> float:
         choose = self.choose
@@ -96,12 +104,14 @@ class Judgement:
         outcome: Confirmed, refuted or undecided.
         difference: The summary of the differences; None where there is no pair.
         reason: Why, in one sentence.
+        parts: The same differences within each part of the claim.
     """
 
     claim: Claim
     outcome: Outcome
     difference: Summary | None
     reason: str
+    parts: Mapping[str, Summary] = field(default_factory=dict)
 
 
 def judge(claim: Claim, curves: Mapping[str, Mapping[int, Curve]]) -> Judgement:
@@ -116,20 +126,38 @@ def judge(claim: Claim, curves: Mapping[str, Mapping[int, Curve]]) -> Judgement:
     if not seeds:
         return Judgement(claim, Outcome.UNDECIDED, None, "no seed has been run for all variants that it speaks of")
     pairs = [{label: curves[label][seed] for label in claim.labels} for seed in seeds]
+    parts = {name: summarize([claim.part(name).effect(pair) for pair in pairs]) for name in claim.parts}
+    return _with_parts(_judge(claim, pairs), parts)
+
+
+def _judge(claim: Claim, pairs: Sequence[Mapping[str, Curve]]) -> Judgement:
     differences = [claim.effect(pair) for pair in pairs]
     difference = summarize(differences)
     # A diverged run can have a finite measure: few epochs, or the accuracy of a model that gets every point wrong.
     lost = sum(any(row.diverged for curve in pair.values() for row in curve) for pair in pairs)
     if lost:
-        return Judgement(claim, Outcome.UNDECIDED, difference, f"{lost} of {len(seeds)} pairs have a diverged run")
+        return Judgement(claim, Outcome.UNDECIDED, difference, f"{lost} of {len(pairs)} pairs have a diverged run")
     silent = sum(not math.isfinite(value) for value in differences)
     if silent:
-        why = f"{silent} of {len(seeds)} pairs have no such number (too few epochs, or what it waits for never came)"
+        why = f"{silent} of {len(pairs)} pairs have no such number (too few epochs, or what it waits for never came)"
         return Judgement(claim, Outcome.UNDECIDED, difference, why)
-    if len(seeds) < LEAST_SEEDS:
-        few = f"too few pairs ({len(seeds)}): at least {LEAST_SEEDS} seeds are needed"
+    if len(pairs) < LEAST_SEEDS:
+        few = f"too few pairs ({len(pairs)}): at least {LEAST_SEEDS} seeds are needed"
         return Judgement(claim, Outcome.UNDECIDED, difference, few)
     return Judgement(claim, *_decide(claim, difference))
+
+
+def _with_parts(whole: Judgement, parts: Mapping[str, Summary]) -> Judgement:
+    """A direction that the mean of all parts has, and one of them surely has not, depends on the part."""
+    whole = replace(whole, parts=parts)
+    if whole.outcome is Outcome.UNDECIDED or whole.difference is None or whole.claim.expect is Expect.SIMILAR:
+        return whole
+    up = whole.difference.mean > 0
+    against = [name for name, one in parts.items() if (one.high < 0 if up else one.low > 0)]
+    if not against:
+        return whole
+    where = f"but for {' and '.join(against)} all of it lies {'below' if up else 'above'} 0"
+    return replace(whole, outcome=Outcome.UNDECIDED, reason=f"{whole.reason}, {where}")
 
 
 def _decide(claim: Claim, difference: Summary) -> tuple[Outcome, Summary, str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import product
+from statistics import fmean
 from typing import Any
 
 from experiments.claims import Claim, Expect
@@ -41,9 +42,23 @@ def cells(rates: Iterable[float] = RATES, momenta: Iterable[float] = MOMENTA) ->
     return tuple(label(*cell) for cell in product(rates, momenta, BATCHES))
 
 
-def per_batch_size(values: Iterable[float]) -> float:
-    """The sum of *values* over the number of batch sizes: with several settings added, what they make together."""
-    return sum(values) / len(BATCHES)
+def per_pair(values: Iterable[float]) -> float:
+    """Twice the mean of *values*: of a sum of two settings its mean over the batch sizes."""
+    return 2 * fmean(values)
+
+
+def compared(of: Iterable[str], against: Iterable[str]) -> Mapping[str, Any]:
+    """The sides of a claim about these cells, and what they are for one batch size alone."""
+    sides = tuple(of), tuple(against)
+    return {
+        "of": sides[0],
+        "against_of": sides[1],
+        "parts": {f"batch {size}": tuple(_with_batch(size, side) for side in sides) for size in BATCHES},
+    }
+
+
+def _with_batch(size: int, names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if VARIANTS[name]["batch_size"] == size)
 
 
 _WORST = "validation accuracy after the last epoch, mean over momenta and batch sizes"
@@ -89,8 +104,7 @@ CNN_GRID = Experiment(
                 measure=final_accuracy,
                 variant="lr 0.01",
                 against=f"lr {other:g}",
-                of=cells([0.01]),
-                against_of=cells([other]),
+                **compared(cells([0.01]), cells([other])),
                 expect=Expect.LOWER,
             )
             for other in (0.001, 0.0005)
@@ -112,8 +126,7 @@ CNN_GRID = Experiment(
             measure=final_accuracy,
             variant="momentum 0.95",
             against="momentum 0.9",
-            of=cells([0.001], [0.95]),
-            against_of=cells([0.001], [0.9]),
+            **compared(cells([0.001], [0.95]), cells([0.001], [0.9])),
             expect=Expect.SIMILAR,
             margin=SIMILAR_ACCURACY,
         ),
@@ -123,8 +136,7 @@ CNN_GRID = Experiment(
             measure=restlessness,
             variant="momentum 0.9",
             against="momentum 0.95",
-            of=cells([0.001], [0.9]),
-            against_of=cells([0.001], [0.95]),
+            **compared(cells([0.001], [0.9]), cells([0.001], [0.95])),
             expect=Expect.HIGHER,
         ),
         Claim(
@@ -133,9 +145,10 @@ CNN_GRID = Experiment(
             measure=final_accuracy,
             variant="lr 0.0005",
             against="lr 0.001",
-            of=cells([0.0005], [0.95]) + cells([0.001], [0.9]),
-            against_of=cells([0.0005], [0.9]) + cells([0.001], [0.95]),
-            combine=per_batch_size,
+            **compared(
+                cells([0.0005], [0.95]) + cells([0.001], [0.9]), cells([0.0005], [0.9]) + cells([0.001], [0.95])
+            ),
+            combine=per_pair,
             expect=Expect.HIGHER,
         ),
     ),

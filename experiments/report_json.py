@@ -81,6 +81,7 @@ def _part_json(part: Part) -> dict[str, Any]:
                 "outcome": judgement.outcome.value,
                 "difference": asdict(judgement.difference) if judgement.difference else None,
                 "reason": judgement.reason,
+                "parts": {name: asdict(part) for name, part in judgement.parts.items()},
             }
             for judgement in part.judgements
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -169,6 +170,7 @@ def outcome(experiment: Experiment, records: Mapping[str, Sequence[RunRecord]]) 
         whose = "" if claim.of_study else " (our question, not the study's)"
         lines.append(f"{judgement.outcome.value:>{width}}  {claim.text}{whose}")
         lines.append(f"{'':>{width}}  {claim.measured}, {claim.variant} − {claim.against}: {_effect(judgement)}")
+        lines += [f"{'':>{width}}    {name}: {_with_interval(part)}" for name, part in judgement.parts.items()]
     return "\n".join([*lines, "(mean ± standard deviation over seeds)"])
 
 
@@ -182,8 +184,14 @@ def _effect(judgement: Judgement) -> str:
     found = judgement.difference
     if found is None:
         return judgement.reason
-    interval = f", 95 % interval [{found.low:+.4g}, {found.high:+.4g}]" if found.n > 1 else ""
-    return f"{found.mean:+.4g}{interval}, n = {found.n}: {judgement.reason}"
+    return f"{_with_interval(found)}, n = {found.n}: {judgement.reason}"
+
+
+def _with_interval(found: Summary) -> str:
+    """The mean, with its interval where there is one."""
+    if math.isnan(found.mean):
+        return "no number"
+    return f"{found.mean:+.4g}" + (f", 95 % interval [{found.low:+.4g}, {found.high:+.4g}]" if found.n > 1 else "")
 
 
 if __name__ == "__main__":

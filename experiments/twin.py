@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from experiments.drawn import Panel, line
 from experiments.figures import Line, chart
@@ -24,13 +25,15 @@ class Side:
 
     Attributes:
         label: The variant; "all" for the sum.
-        difference: Of the last validation accuracy, ours minus torch's.
+        pairs: How many there are.
+        difference: Of the last validation accuracy, ours minus torch's, mean by seed, over seeds.
         timed: How many pairs have the time of every epoch on both sides.
         ours: Seconds of those pairs by our ops.
         torch: Seconds of the same pairs by torch.
     """
 
     label: str
+    pairs: int
     difference: Summary
     timed: int
     ours: float
@@ -108,8 +111,18 @@ def _pairs(study: Study, device: str, label: str) -> list[Pair]:
 def _side(label: str, pairs: Sequence[Pair]) -> Side:
     timed = [pair for pair in pairs if all(run.record.seconds for run in pair)]
     ours, torch = (sum(sum(pair[side].record.seconds) for pair in timed) for side in (0, 1))
-    differences = [final_accuracy(one.record.epochs) - final_accuracy(other.record.epochs) for one, other in pairs]
-    return Side(label=label, difference=summarize(differences), timed=len(timed), ours=ours, torch=torch)
+    by_seed: dict[int, list[float]] = {}
+    for one, other in pairs:
+        difference = final_accuracy(one.record.epochs) - final_accuracy(other.record.epochs)
+        by_seed.setdefault(one.record.config.seed, []).append(difference)
+    return Side(
+        label=label,
+        pairs=len(pairs),
+        difference=summarize([fmean(group) for group in by_seed.values()]),  # the runs of a seed are no sample
+        timed=len(timed),
+        ours=ours,
+        torch=torch,
+    )
 
 
 def _panels(study: Study, pairs: dict[str, list[Pair]], name: str) -> tuple[Panel, ...]:

@@ -99,6 +99,44 @@ def test_several_variants() -> None:
     assert 4 == difference.n
 
 
+@pytest.mark.parametrize(
+    ("expect", "second", "outcome", "reason"),
+    [
+        (Expect.HIGHER, [0.1, 0.2, 0.1, 0.2, 0.1], Outcome.CONFIRMED, "the whole interval lies above 0"),
+        (Expect.HIGHER, UNSURE, Outcome.CONFIRMED, "the whole interval lies above 0"),
+        (
+            *(Expect.HIGHER, [-0.1, -0.2, -0.1, -0.2, -0.1], Outcome.UNDECIDED),
+            "the whole interval lies above 0, but for second all of it lies below 0",
+        ),
+        (
+            *(Expect.LOWER, [-0.1, -0.2, -0.1, -0.2, -0.1], Outcome.UNDECIDED),
+            "no part of the interval lies below 0, but for second all of it lies below 0",
+        ),
+    ],
+)
+def test_a_mean_that_hides_a_part(expect: Expect, second: list[float], outcome: Outcome, reason: str) -> None:
+    """What holds in the mean of several settings, and surely not in one of them, is undecided; the parts are shown."""
+    runs = curves([4 * value for value in SURE])
+    other = curves(second)
+    runs |= {"c": other["a"], "d": other["b"]}
+    parts = {"first": (("a",), ("b",)), "second": (("c",), ("d",))}
+    judgement = judge(claim(expect, of=("a", "c"), against_of=("b", "d"), parts=parts), runs)
+
+    assert (outcome, reason) == (judgement.outcome, judgement.reason)
+    means = {name: part.mean for name, part in judgement.parts.items()}
+    assert means == {"first": pytest.approx(4 * sum(SURE) / 5), "second": pytest.approx(sum(second) / 5)}
+
+
+def test_similar_is_said_of_the_mean() -> None:
+    """That a mean is not similar stays refuted, whatever the signs of its parts."""
+    runs = curves([4 * value for value in SURE])
+    other = curves(minus(SURE))
+    runs |= {"c": other["a"], "d": other["b"]}
+    parts = {"first": (("a",), ("b",)), "second": (("c",), ("d",))}
+    similar = claim(Expect.SIMILAR, 0.5, of=("a", "c"), against_of=("b", "d"), parts=parts)
+    assert Outcome.REFUTED is judge(similar, runs).outcome
+
+
 def test_few_seeds_decide_nothing() -> None:
     """Below five pairs the claim is undecided, however clear the differences are."""
     judgement = judge(claim(Expect.HIGHER), curves(SURE[: LEAST_SEEDS - 1]))

@@ -125,6 +125,21 @@ def test_every_claim_is_here() -> None:
     assert every == set(HOLDS)
 
 
+def test_parts_of_the_grid() -> None:
+    """Each claim about a mean over batch sizes has one part for each, of the same cells; their mean is the whole."""
+    for number, one in enumerate(find("cnn_grid").claims):
+        if number == 2:  # of what validation chooses, whatever its batch size
+            assert {} == one.parts
+            continue
+        assert ["batch 8", "batch 32", "batch 64"] == list(one.parts)
+        for side, labels in enumerate((one.of, one.against_of)):
+            assert sorted(labels) == sorted(label for part in one.parts.values() for label in part[side])
+        by_seed = curves("cnn_grid", number, *HOLDS["cnn_grid", number][1:])
+        seed_0 = {label: runs[0] for label, runs in by_seed.items()}
+        effects = [one.part(name).effect(seed_0) for name in one.parts]
+        assert one.effect(seed_0) == pytest.approx(sum(effects) / 3)
+
+
 def test_only_our_own_question_is_not_the_studys() -> None:
     """What is shown in quotation marks was said."""
     asked: list[Any] = [claim.text for one in EXPERIMENTS for claim in one.claims if not claim.of_study]
