@@ -135,6 +135,16 @@ def test_det_of_rows_of_different_sizes(rng: np.random.Generator) -> None:
     np.testing.assert_allclose(scaled, plain * scale.prod() / scale, rtol=1e-12)
 
 
+def test_det_below_the_range(rng: np.random.Generator) -> None:
+    """The cofactors of a matrix whose determinant is too small to be told from 0 are numbers still."""
+    x = rng.standard_normal((4, 4))
+    (plain,) = det.vjp(det.forward(x)[1], np.asarray(1.0))
+    y, saved = det.forward(1e-90 * x)
+    (small,) = det.vjp(saved, np.asarray(1.0))
+    assert 0.0 == y
+    np.testing.assert_allclose(small * 1e270, plain, rtol=1e-12)
+
+
 def test_det_of_size_1_and_0() -> None:
     """The determinant of one number is the number, at 0 too, and that of nothing is 1."""
     y, saved = det.forward(np.zeros((1, 1)))
