@@ -88,6 +88,10 @@ CNN_GRID = Experiment(
     variants=VARIANTS,
     tuned={"the best of all": tuple(VARIANTS)},
     grid=Grid(rows="lr", columns="momentum", panels="batch_size"),
+    remark=(
+        "Settings with one lr / (1 − momentum), the length of all steps that a gradient causes in the end, learn "
+        "nearly alike: the line of lr 0.0005 with momentum 0.95 lies on that of lr 0.001 with momentum 0.9."
+    ),
     seeds=(0, 1, 2, 3, 4),
     quick_seeds=(0,),
     quick={"epochs": 2, "train_points": 1_000, "validation_points": 400, "test_points": 400},

@@ -143,7 +143,7 @@ def line(
 ) -> Line:
     """The mean of *runs*; behind it each of them, and the *band* from the lowest to the highest."""
     rows = _values(runs, measure)
-    several = len(rows) > 1 and each and not dotted and not faint
+    several = len(rows) > 1 and each and not dotted
     by_epoch = list(zip(*rows, strict=True))
     return Line(
         label=label,
@@ -208,13 +208,14 @@ def _tuned(study: Study, picture: Picture) -> dict[str, list[Line]]:
             line(study.runs[one], picture.measure, one, series, band=True) for series, one in enumerate(chosen.values())
         ]
     }
-    for label, candidates in experiment.tuned.items():
+    for place, (label, candidates) in enumerate(experiment.tuned.items()):
         best = chosen.get(label)
+        others = [series for series in range(len(candidates)) if series != place]  # the chosen one has one colour
         found[f"{picture.title}, trials of {label.removesuffix(', tuned')}"] = [
-            line(
-                study.runs[one], picture.measure, one + (" (chosen)" if one == best else ""), series, faint=one != best
-            )
-            for series, one in enumerate(candidates)
+            line(study.runs[one], picture.measure, f"{one} (chosen)", place)
+            if one == best
+            else line(study.runs[one], picture.measure, one, others.pop(0), faint=True)
+            for one in candidates
             if one in study.runs
         ]
     return found

@@ -70,6 +70,7 @@ class Experiment:
         seeds: Run where none are named.
         quick_seeds: The same with ``--quick``.
         quick: What ``--quick`` changes.
+        remark: What is good to know when looking at its figures; "" for nothing.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Experiment:
     seeds: tuple[int, ...] = FULL_SEEDS
     quick_seeds: tuple[int, ...] = QUICK_SEEDS
     quick: Mapping[str, Any] = field(default_factory=lambda: QUICK)
+    remark: str = ""
 
     @property
     def figures(self) -> tuple[int, ...]:

@@ -22,7 +22,7 @@ class Cell:
     Attributes:
         label: The variant.
         accuracy: Its best validation accuracy, over seeds.
-        step: Its colour, from 0 for the lowest cell to STEPS for the highest one.
+        step: Its colour, by rank from 0 for the lowest cell to STEPS for the highest one.
         is_chosen: Whether validation chose it.
     """
 
@@ -85,7 +85,8 @@ def _panel(study: Study, grid: Grid, panel: float | None, cells: dict[str, Cell]
 
 
 def _step(mean: float, means: Sequence[float]) -> int:
+    """By rank: one cell that learned nothing would leave a single colour to all others."""
+    ranks = sorted(set(means))
     if not math.isfinite(mean):
         return 0
-    low, high = min(means), max(means)
-    return round(STEPS * (mean - low) / (high - low)) if high > low else STEPS
+    return round(STEPS * ranks.index(mean) / (len(ranks) - 1)) if len(ranks) > 1 else STEPS

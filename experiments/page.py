@@ -221,7 +221,9 @@ def long_duration(seconds: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share in percent, with two digits."""
+    """A share in percent, with two digits; what is not all of it is not called so."""
+    if 0.995 <= share < 1:
+        return f"{math.floor(1000 * share) / 10:.1f}\N{NO-BREAK SPACE}%"
     return f"{float(f'{100 * share:.2g}'):g}\N{NO-BREAK SPACE}%"
 
 

@@ -184,6 +184,11 @@ class Study:
             ),
         )
 
+    @property
+    def best_run_label(self) -> str:
+        """The variant of the best run."""
+        return next(label for label, group in self.runs.items() if self.best_run in group)
+
 
 def curves_of(runs: Runs) -> dict[str, dict[int, tuple[Epoch, ...]]]:
     """Variant -> seed -> epochs."""

@@ -11,7 +11,7 @@ from experiments.page import Page
 from experiments.section import Part, Section
 from experiments.verification import OpRow
 
-REPORT_FORMAT = 2
+REPORT_FORMAT = 3
 
 
 def as_json(page: Page) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def _part_json(part: Part) -> dict[str, Any]:
         },
         "chosen": [asdict(chosen) for chosen in part.chosen],
         "best_on_test": asdict(part.on_test),
-        "reported": asdict(part.reported) if part.reported else None,
+        "reported": [asdict(one) for one in part.reported],
         "sentences": [
             {"text": sentence.text, "of_study": sentence.of_study, "outcome": sentence.outcome.value}
             for sentence in part.sentences

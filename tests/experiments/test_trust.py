@@ -103,7 +103,7 @@ def test_the_figures_are_those_of_the_records(records: Path) -> None:
 def test_the_page_shows_them(records: Path) -> None:
     """In words and in a table, escaped."""
     html = page(trust(records))
-    assert "30 runs on the ops above, at least 10 seeds each, gave 1 failures and 2 inconclusive verdicts" in html
+    assert "30 runs on the ops above, at least 10 seeds each, gave 1 failure and 2 inconclusive verdicts" in html
     assert "70 more of earlier versions of the code: 3 failures" in html
     assert '<td class="amount">8 of 9</td><td class="amount">2 of 9</td>' in html
     assert '<td class="amount">16 of 17</td><td class="amount">7 of 9</td>' in html
