@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import threading
 import traceback
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from experiments.data import Place
 from experiments.errors import PathError
 from experiments.execute import Done, execute
 from experiments.files import write_atomic
+from experiments.lease import is_held
 from gradspec.errors import GradspecError
 
 # A worker of Dask may have several threads, but the threads of the numeric libraries are set per process.
@@ -61,7 +60,7 @@ def attempt(
         root: The folder of run directories.
         place: Where data are.
         listeners: Who is told of each epoch.
-        lease: A file that is there as long as the sweep is; without it the run ends after the epoch in flight.
+        lease: Of the sweep that wants this run; when that is over, the run ends after the epoch in flight.
         on_epoch: Called after each epoch.
 
     Raises:
@@ -74,7 +73,7 @@ def attempt(
 
     def after_epoch() -> None:
         on_epoch()
-        if lease is not None and not lease.exists():
+        if lease is not None and not is_held(lease):
             raise _StoppedError
 
     report = error_file(config, root)
@@ -92,15 +91,3 @@ def attempt(
     if report.exists():  # of an earlier attempt
         report.unlink()
     return done
-
-
-@contextmanager
-def open_lease(root: Path) -> Iterator[Path]:
-    """A file that workers look for: it tells them that the folder is the same and that the sweep still wants runs."""
-    path = root / ".locks" / f"sweep-{uuid.uuid4().hex}"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
-    try:
-        yield path
-    finally:
-        path.unlink(missing_ok=True)

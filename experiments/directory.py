@@ -22,7 +22,7 @@ from typing import Any
 from experiments.config import Config
 from experiments.environment import facts
 from experiments.errors import ConfigError, CorruptRunError
-from experiments.files import canonical_json, readable_json, write_atomic
+from experiments.files import canonical_json, naming, readable_json, write_atomic
 from experiments.records import Epoch, Result, RunRecord, State
 
 try:
@@ -130,11 +130,12 @@ class RunDirectory:
 
     def append(self, row: Epoch, state: State, seconds: float) -> None:
         """Write an epoch: its row, then its checkpoint."""
-        with (self.path / METRICS).open("a", encoding="utf-8") as file:
+        metrics, timing = self.path / METRICS, self.path / TIMING
+        with naming(metrics), metrics.open("a", encoding="utf-8") as file:
             file.write(_line(row))
             file.flush()
             os.fsync(file.fileno())  # before the checkpoint that says it is there, also when the power fails
-        with (self.path / TIMING).open("a", buffering=1, encoding="utf-8") as file:
+        with naming(timing), timing.open("a", buffering=1, encoding="utf-8") as file:
             file.write(canonical_json({"epoch": row.epoch, "seconds": round(seconds, 6)}) + "\n")
         write_atomic(self.path / CHECKPOINT, state.to_npz())
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from experiments.config import Config
+from experiments.data.cache import cache_errors
 from experiments.environment import kernels, one_thread
 from experiments.errors import UnverifiedOpError
 from experiments.files import readable_json, write_atomic
@@ -58,7 +59,7 @@ def require_verified(config: Config, cache: Path, tell: Tell = silent) -> dict[s
 
     Raises:
         UnverifiedOpError: An op does not pass.
-        OSError: The folder cannot be written.
+        DataError: The folder cannot be written.
     """
     if config.backend != "ops":
         return {}
@@ -77,8 +78,9 @@ def verified(wanted: Iterable[Op], cache: Path, tell: Tell = silent) -> dict[str
         one = _read(path)
         if one is None:
             one = _verify(op)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(path, readable_json(asdict(one)))
+            with cache_errors(cache):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_atomic(path, readable_json(asdict(one)))
         found[op.name] = one
         tell(1, f"{op.name}: {one.verdict}")
     return found

@@ -2,20 +2,24 @@
 
 ``wandb`` writes offline, into ``wandb/`` of the run's directory (``wandb sync`` uploads it); ``tensorboard`` writes
 event files into ``tensorboard/`` there. Neither is installed with this project: a name here imports its library when it
-is asked for.
+is asked for. A tracker that fails is told no more, and the run goes on.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
 from experiments.directory import RunDirectory
 from experiments.errors import ConfigError
 from experiments.records import Epoch, Result
 from gradspec.errors import MissingDependencyError
+
+_log = logging.getLogger(__name__)
 
 
 class Listener(Protocol):
@@ -35,12 +39,8 @@ class Wandb:
     """Weights & Biases, offline: nothing leaves this machine."""
 
     def __init__(self, directory: RunDirectory) -> None:
-        try:
-            import wandb
-        except ImportError as error:
-            raise _missing("wandb") from error
         config = directory.config
-        self._run = wandb.init(
+        self._run = self.library().init(
             mode="offline",
             project="gradspec",
             group=config.experiment,
@@ -50,6 +50,19 @@ class Wandb:
             dir=str(directory.path),
             config=config.to_dict(),
         )
+
+    @staticmethod
+    def library() -> Any:
+        """The module.
+
+        Raises:
+            MissingDependencyError: It is not installed.
+        """
+        try:
+            import wandb
+        except ImportError as error:
+            raise _missing("wandb") from error
+        return wandb
 
     def epoch(self, row: Epoch) -> None:
         """Log the numbers of an epoch."""
@@ -69,11 +82,20 @@ class TensorBoard:
     """Event files for TensorBoard."""
 
     def __init__(self, directory: RunDirectory) -> None:
+        self._writer = self.library()(str(directory.path / "tensorboard"))
+
+    @staticmethod
+    def library() -> Any:
+        """The class that writes.
+
+        Raises:
+            MissingDependencyError: It is not installed.
+        """
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
             raise _missing("tensorboard") from error
-        self._writer = SummaryWriter(str(directory.path / "tensorboard"))
+        return SummaryWriter
 
     def epoch(self, row: Epoch) -> None:
         """Write the numbers of an epoch."""
@@ -92,36 +114,60 @@ class TensorBoard:
         self._writer.close()
 
 
-LISTENERS: Mapping[str, Callable[[RunDirectory], Listener]] = {"wandb": Wandb, "tensorboard": TensorBoard}
+LISTENERS: Mapping[str, type[Wandb] | type[TensorBoard]] = {"wandb": Wandb, "tensorboard": TensorBoard}
 
 
-def checked_listeners(names: Sequence[str]) -> tuple[str, ...]:
+def checked_listeners(names: Sequence[str], *, here: bool = True) -> tuple[str, ...]:
     """The names of listeners, each once.
+
+    Args:
+        names: What a person asked for.
+        here: Whether runs are computed on this machine, so that it needs the libraries.
 
     Raises:
         ConfigError: There is none of this name.
+        MissingDependencyError: A listener's library is not installed.
     """
     for name in names:
         if name not in LISTENERS:
             raise ConfigError("listen", name, ", ".join(LISTENERS))
+        if here:
+            LISTENERS[name].library()
     return tuple(dict.fromkeys(names))
 
 
 class _All:
-    def __init__(self, listeners: Sequence[Listener]) -> None:
-        self._listeners = listeners
+    """Several listeners; one that fails is told, and let go."""
+
+    def __init__(self, names: Sequence[str], directory: RunDirectory) -> None:
+        self._run = directory.config.run_id
+        self._listeners: dict[str, Listener] = {}
+        for name in names:
+            LISTENERS[name].library()
+            self._guarded(name, partial(self._open, name, directory))
+
+    def _open(self, name: str, directory: RunDirectory) -> None:
+        self._listeners[name] = LISTENERS[name](directory)
 
     def epoch(self, row: Epoch) -> None:
-        for listener in self._listeners:
-            listener.epoch(row)
+        for name, listener in list(self._listeners.items()):
+            self._guarded(name, partial(listener.epoch, row))
 
     def finish(self, result: Result) -> None:
-        for listener in self._listeners:
-            listener.finish(result)
+        for name, listener in list(self._listeners.items()):
+            self._guarded(name, partial(listener.finish, result))
 
     def close(self) -> None:
-        for listener in self._listeners:
-            listener.close()
+        for name, listener in list(self._listeners.items()):
+            self._guarded(name, listener.close)
+
+    def _guarded(self, name: str, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as error:  # whatever it is, the run is worth more
+            self._listeners.pop(name, None)
+            problem = " ".join(f"{type(error).__name__}: {error}".split())
+            _log.warning("warning: %s failed and is told no more of run %s (%s)", name, self._run, problem)
 
 
 @contextmanager
@@ -135,7 +181,7 @@ def listen(names: Sequence[str], directory: RunDirectory) -> Iterator[Listener]:
     Raises:
         MissingDependencyError: A listener's library is not installed.
     """
-    everyone = _All([LISTENERS[name](directory) for name in names])
+    everyone = _All(names, directory)
     try:
         yield everyone
     finally:

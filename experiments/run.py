@@ -107,7 +107,7 @@ def _main(options: Options) -> int:
     named = options.seeds if options.seeds is not None else experiment.default_seeds(quick=options.quick)
     seeds = cli.checked_seeds(named)
     workers = cli.checked_workers(options.workers)
-    listeners = checked_listeners(options.listen)
+    listeners = checked_listeners(options.listen, here=options.dask is None)
     place = Place(root=options.root, download=options.download)
     place.data_root()  # a folder that is not there is told, also where the data are generated
     changes = {name: getattr(options, name) for name in OVERRIDES if getattr(options, name) is not None}

@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from experiments.attempt import Bug, attempt, open_lease
+from experiments.attempt import Bug, attempt
 from experiments.config import Config
 from experiments.data import Place
 from experiments.directory import Progress, RunDirectory
 from experiments.errors import CorruptRunError
 from experiments.execute import Done
 from experiments.executors import is_killed_worker
+from experiments.lease import open_lease
 from experiments.progress import Tell, silent
 from experiments.workers import WorkerDiedError
 from gradspec.errors import GradspecError

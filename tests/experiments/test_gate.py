@@ -14,7 +14,7 @@ import ops
 from experiments import gate
 from experiments.config import NET, Config
 from experiments.data import Place
-from experiments.errors import UnverifiedOpError
+from experiments.errors import DataError, UnverifiedOpError
 from experiments.execute import execute
 from experiments.learner import ops_of
 from gradspec.spec import Op
@@ -156,6 +156,13 @@ def stopped(config: Config, root: Path) -> Path:
     with pytest.raises(KeyboardInterrupt):
         execute(config, root, on_epoch=stop)
     return root / config.run_id / "env.json"
+
+
+def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
+    """The message says what can be done about it."""
+    (tmp_path / "verified").write_text("a file where the folder should be")
+    with pytest.raises(DataError, match=r"cannot write to this folder .*GRADSPEC_CACHE"):
+        execute(config(), tmp_path / "runs", place=Place(cache=tmp_path))
 
 
 def test_a_run_does_not_go_on_with_other_ops(tmp_path: Path) -> None:

@@ -87,6 +87,24 @@ def test_a_finished_run_is_not_told_again(wandb: list[FakeRun], tmp_path: Path) 
     assert [] == wandb
 
 
+@pytest.mark.parametrize("moment", ["init", "log", "finish"])
+def test_a_tracker_that_fails_stops_no_run(
+    moment: str, wandb: list[FakeRun], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """It is told once, let go, and the run's record is what it would be."""
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(*((sys.modules["wandb"], "init") if moment == "init" else (FakeRun, moment)), full)
+    record = execute(config(), tmp_path, listeners=("wandb",)).record
+
+    assert "finished" == record.result.status
+    (said,) = [one.getMessage() for one in caplog.records]
+    assert f"wandb failed and is told no more of run {config().run_id} (OSError: [Errno 28] No space left" in said
+    assert (0 if moment == "init" else 1) == len(wandb)
+
+
 @pytest.mark.parametrize(("name", "package"), [("wandb", "wandb"), ("tensorboard", "tensorboard")])
 def test_a_missing_library_is_named(name: str, package: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """One line says what to install."""
@@ -96,6 +114,9 @@ def test_a_missing_library_is_named(name: str, package: str, monkeypatch: pytest
         MissingDependencyError, match=f"{package} is not installed: pip install {package}; or leave out"
     ):
         execute(config(), tmp_path, listeners=(name,))
+    with pytest.raises(MissingDependencyError):  # before anything is verified or written
+        checked_listeners([name])
+    assert (name,) == checked_listeners([name], here=False)
 
 
 def test_tensorboard_is_told_of_every_epoch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -125,8 +146,9 @@ def test_tensorboard_is_told_of_every_epoch(monkeypatch: pytest.MonkeyPatch, tmp
     assert [True] == closed
 
 
-def test_unknown_trackers() -> None:
+def test_unknown_trackers(wandb: list[FakeRun]) -> None:
     """The names that there are, are told; twice the same is once."""
     assert ("wandb",) == checked_listeners(["wandb", "wandb"])
+    assert [] == wandb
     with pytest.raises(ConfigError, match="listen: got 'mlflow'; allowed: wandb, tensorboard"):
         checked_listeners(["mlflow"])

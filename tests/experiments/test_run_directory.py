@@ -15,7 +15,7 @@ import pytest
 from experiments.config import Config
 from experiments.environment import environment, facts
 from experiments.execute import execute
-from experiments.files import write_atomic
+from experiments.files import naming, write_atomic
 from tests.experiments.small import ROOT, bits, command, config, times
 
 
@@ -131,6 +131,18 @@ def test_a_torn_row_is_written_again(whole: Path, tmp_path: Path) -> None:
 
     assert done.note == ""
     assert bits(whole) == bits(tmp_path / whole.name)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
+def test_a_full_disk_names_the_file(tmp_path: Path) -> None:
+    """A write knows no file by itself: the error is given the name."""
+    path = tmp_path / "metrics.jsonl"
+    with pytest.raises(OSError, match="No space left") as caught, naming(path), Path("/dev/full").open("w") as full:
+        full.write("a row" * 10_000)  # more than fits in a buffer
+    assert str(path) == caught.value.filename
+    with pytest.raises(FileNotFoundError) as absent, naming(path):
+        (tmp_path / "other").read_bytes()
+    assert str(tmp_path / "other") == absent.value.filename
 
 
 def test_environment_names_versions_not_places() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,9 +20,10 @@ from experiments.data import Place
 from experiments.directory import Progress, RunDirectory
 from experiments.execute import execute
 from experiments.executors import open_executor
+from experiments.lease import is_held, open_lease
 from experiments.sweep import Outcome, finished, sweep
 from tests.experiments import long_sweep, poison
-from tests.experiments.small import bits, config
+from tests.experiments.small import ROOT, bits, config
 
 SEEDS = (0, 1, 2)
 RUNS = {"few": [config(seed=seed) for seed in SEEDS]}
@@ -181,9 +184,8 @@ def test_a_worker_without_the_folder(tmp_path: Path) -> None:
 
 def test_a_sweep_that_is_over(tmp_path: Path, whole: Path) -> None:
     """A worker that cannot be killed from here ends its run after the epoch in flight, with a checkpoint."""
-    lease = tmp_path / "sweep"
-    lease.touch()
-    result = attempt(config(), tmp_path, place=Place(), lease=lease, on_epoch=lease.unlink)
+    with open_lease(tmp_path) as lease:
+        result = attempt(config(), tmp_path, place=Place(), lease=lease, on_epoch=lease.unlink)
 
     assert Bug(reason="the sweep was stopped") == result
     assert not error_file(config(), tmp_path).exists()
@@ -191,6 +193,22 @@ def test_a_sweep_that_is_over(tmp_path: Path, whole: Path) -> None:
     assert RunDirectory(tmp_path, config()).progress() is Progress.STARTED
     execute(config(), tmp_path)
     assert same(whole, tmp_path, [config()])
+
+
+def test_a_sweep_that_was_killed(tmp_path: Path) -> None:
+    """Its lease is there still, but nobody holds it: workers end, and the next sweep sweeps it up."""
+    hold = "import os, sys; from pathlib import Path; from experiments.lease import open_lease\n"
+    hold += "with open_lease(Path(sys.argv[1])) as lease: print(lease, flush=True); os.kill(os.getpid(), 9)"
+    done = subprocess.run([sys.executable, "-c", hold, str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
+    left = Path(done.stdout.strip())
+    assert left.exists()
+    assert not is_held(left)
+    result = attempt(config(), tmp_path, place=Place(), lease=left)
+    assert Bug(reason="the sweep was stopped") == result
+    with open_lease(tmp_path) as lease:
+        assert is_held(lease)
+        assert [lease] == list(left.parent.glob("sweep-*"))
+    assert not lease.exists()
 
 
 @WORKERS
