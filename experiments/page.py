@@ -221,8 +221,8 @@ def long_duration(seconds: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share in percent, with two digits; what is not all of it is not called so."""
-    if 0.995 <= share < 1:
+    """A share in percent, with two digits, or three close to all of it, which is not called so."""
+    if 0.95 <= share < 1:
         return f"{math.floor(1000 * share) / 10:.1f}\N{NO-BREAK SPACE}%"
     return f"{float(f'{100 * share:.2g}'):g}\N{NO-BREAK SPACE}%"
 
