@@ -34,6 +34,11 @@ VARIANTS = {
     if len(experiment.variants) <= MANY or number in (0, len(experiment.variants) - 1)
 }
 """Every variant of every experiment of the catalogue, small; of a grid the first and the last."""
+ONE_OF_EACH = [
+    replace(list(experiment.configs((0,)).values())[-1][0], **{**BUDGET, "train_points": 100, "test_points": 50})
+    for experiment in EXPERIMENTS
+]
+"""One run of each experiment, very small: MLPs, a residual one, CNNs by SGD with momentum and by Adam."""
 NOT_BITS = {"env.json", "timing.jsonl"}
 """The files that say where and how fast; all others are equal to the bit when a run is run again."""
 

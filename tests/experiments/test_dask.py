@@ -19,14 +19,14 @@ from experiments.data import Place
 from experiments.directory import RunDirectory
 from experiments.execute import execute
 from experiments.executors import SchedulerError, open_executor
-from experiments.sweep import Outcome, sweep
+from experiments.sweep import Outcome, Runs, sweep
 from gradspec.errors import MissingDependencyError
 from tests.experiments import long_sweep, poison
-from tests.experiments.small import ROOT, bits, config
+from tests.experiments.small import ONE_OF_EACH, ROOT, bits, config
 
 pytest.importorskip("distributed", reason="distributed is not installed")
 
-RUNS = {"few": [config(seed=seed) for seed in range(4)]}
+RUNS: Runs = {"few": [config(seed=seed) for seed in range(4)]}
 PATIENCE = 120
 
 
@@ -90,10 +90,22 @@ def wait_for_address(file: Path, scheduler: subprocess.Popen[bytes]) -> str:
     raise TimeoutError((file.parent / "cluster.log").read_text())
 
 
-def swept(root: Path, address: str) -> Outcome:
+def swept(root: Path, address: str, runs: Runs = RUNS) -> Outcome:
     """A sweep as the command does it."""
     with open_executor(2, address) as executor:
-        return sweep(RUNS, root, executor=executor, place=Place())
+        return sweep(runs, root, executor=executor, place=Place())
+
+
+def test_every_experiment(tmp_path: Path) -> None:
+    """A network of each experiment has the bits of one that was trained here."""
+    for one in ONE_OF_EACH:
+        execute(one, tmp_path / "here")
+    with cluster(tmp_path / "cluster") as (address, _):
+        outcome = swept(tmp_path / "runs", address, {"each": ONE_OF_EACH})
+
+    assert outcome.failed == ()
+    for one in ONE_OF_EACH:
+        assert bits(tmp_path / "here" / one.run_id) == bits(tmp_path / "runs" / one.run_id), one.experiment
 
 
 def test_killed_mid_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ from experiments.execute import execute
 from experiments.executors import open_executor
 from experiments.sweep import sweep
 from tests.experiments.killing import KILLS, TEAR
-from tests.experiments.small import ROOT, bits, config, times
+from tests.experiments.small import ONE_OF_EACH, ROOT, bits, config, times
 
 ONE_RUN = """
 import json, sys
@@ -36,6 +36,8 @@ SHORT = config(epochs=2, train_points=200)
 WRITES = 3 + SHORT.epochs
 """Of whole files, by a short run: environment, config, a checkpoint per epoch, result."""
 MANY = config(epochs=15, train_points=300, lr=0.001)
+BY_ADAM = replace(ONE_OF_EACH[-1], epochs=8)
+"""A CNN in float32, whose checkpoints hold what Adam remembers, too."""
 
 
 def start(config: Config, root: Path) -> subprocess.Popen[str]:
@@ -68,23 +70,26 @@ def assert_same(config: Config, root: Path, folders: int) -> None:
         assert [config.run_id] == [path.name for path in (root / str(number)).iterdir() if path.name != ".locks"]
 
 
-@pytest.mark.parametrize("together", ["1", "2"])
-def test_killed_at_random_moments(tmp_path: Path, together: str) -> None:
+@pytest.mark.parametrize(
+    ("together", "run"), [("1", MANY), ("2", MANY), ("1", BY_ADAM)], ids=["one", "two", "CNN by Adam"]
+)
+def test_killed_at_random_moments(tmp_path: Path, together: str, run: Config) -> None:
     """One process on a run, or two at once on the same: 60 are killed, and every run ends with the same bits."""
-    said = killing(together, MANY, tmp_path)
+    said = killing(together, run, tmp_path)
 
     assert KILLS <= sum(said["kills"])
     assert len(said["rows"]) > 3, "the kills came in different epochs"
-    assert_same(MANY, tmp_path, len(said["kills"]))
+    assert_same(run, tmp_path, len(said["kills"]))
 
 
-def test_killed_before_each_file_operation(tmp_path: Path) -> None:
+@pytest.mark.parametrize("run", [SHORT, replace(BY_ADAM, epochs=2)], ids=["MLP by SGD", "CNN by Adam"])
+def test_killed_before_each_file_operation(tmp_path: Path, run: Config) -> None:
     """Before every file that a run opens, renames or makes, and with the half of every new file written."""
-    operations = killing("operations", SHORT, tmp_path)["operations"]
+    operations = killing("operations", run, tmp_path)["operations"]
 
     assert WRITES == operations.count(TEAR) == sum(name.startswith("os.rename") for name in operations)
-    assert SHORT.epochs == operations.count("open a metrics")
-    assert_same(SHORT, tmp_path, len(operations))
+    assert run.epochs == operations.count("open a metrics")
+    assert_same(run, tmp_path, len(operations))
 
 
 def test_killed(tmp_path: Path) -> None:

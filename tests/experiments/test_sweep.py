@@ -23,7 +23,7 @@ from experiments.executors import open_executor
 from experiments.lease import is_held, open_lease
 from experiments.sweep import Outcome, finished, sweep
 from tests.experiments import long_sweep, poison
-from tests.experiments.small import ROOT, bits, config
+from tests.experiments.small import ONE_OF_EACH, ROOT, bits, config
 
 SEEDS = (0, 1, 2)
 RUNS = {"few": [config(seed=seed) for seed in SEEDS]}
@@ -71,6 +71,18 @@ def test_what_is_missing_is_computed(tmp_path: Path, whole: Path, workers: int) 
     assert config().epochs == told[0][0], "what was done before comes first, so that the speed is not of it"
     assert ["few, seed 1", "other, seed 2"] == sorted(text.split(":")[0] for _, text in told if text)
     assert same(whole, tmp_path)
+
+
+def test_every_experiment_in_processes(tmp_path: Path) -> None:
+    """A network of each experiment has the bits of one that was trained here."""
+    for one in ONE_OF_EACH:
+        execute(one, tmp_path / "here")
+    outcome = swept(tmp_path / "runs", 2, {"each": ONE_OF_EACH})
+
+    assert outcome.failed == ()
+    assert {"sgd", "adam"} == {one.optimizer for one in ONE_OF_EACH}
+    assert {"mlp", "net"} == {one.model for one in ONE_OF_EACH}
+    assert same(tmp_path / "here", tmp_path / "runs", ONE_OF_EACH)
 
 
 @WORKERS
