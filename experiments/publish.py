@@ -42,7 +42,7 @@ class Options:
     """The folder of run directories."""
     to: cli.OutFolder = RECORDS
     """The folder of records."""
-    root: cli.Folder = None
+    root: cli.FilePath = None
     """Where the data are (default: the variable GRADSPEC_DATA); generated sets need none."""
 
 

@@ -59,7 +59,7 @@ class Options:
     """The folder of run directories."""
     records: cli.OutFolder = RECORDS
     """A folder of run directories that is only read."""
-    root: cli.Folder = None
+    root: cli.FilePath = None
     """Where data are (default: the variable GRADSPEC_DATA), to show what a CNN gets wrong."""
     seeds: cli.Seeds = None
     """The seeds of what has to be run; by default the experiment's own."""

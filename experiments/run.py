@@ -50,8 +50,8 @@ class Options:
     """The folder of run directories."""
     data: cli.Word = None
     """The data set; --list shows which there are. By default the experiment's own, which is generated."""
-    root: cli.Folder = None
-    """Where the data are (default: the variable GRADSPEC_DATA); generated sets need none."""
+    root: cli.FilePath = None
+    """Where the data are: a folder, or a zip file of pictures (default: the variable GRADSPEC_DATA)."""
     download: cli.Flag = False
     """Fetch the data set if it is missing. Nothing is fetched otherwise."""
     workers: cli.Count = None
@@ -129,7 +129,9 @@ def listing() -> str:
     paragraphs = []
     for experiment in EXPERIMENTS:
         base, seeds = experiment.base, experiment.seeds
-        fixed = ", ".join(f"{name} {getattr(base, name)}" for name in ("dataset", "epochs", "optimizer", "dtype"))
+        varied = {name for changes in experiment.variants.values() for name in changes}
+        shown = [name for name in ("dataset", "epochs", "optimizer", "dtype") if name not in varied]
+        fixed = ", ".join(f"{name} {getattr(base, name)}" for name in shown)
         paragraphs.append(
             f"{experiment.name}  ({experiment.row}, {experiment.figure_words})  {experiment.title}\n"
             f"    {len(experiment.variants)} variants: {'; '.join(experiment.variants)}\n"

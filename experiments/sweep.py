@@ -275,7 +275,7 @@ def _describe(label: str, done: Done) -> str:
         return ""
     result, last = done.record.result, done.record.epochs[-1]
     return (
-        f"{label}: {result.status} after {result.epochs} epochs, "
+        f"{label}: {result.status} after {result.epochs} epoch{'s' if result.epochs != 1 else ''}, "
         f"loss {last.loss_epoch_mean:.4g}, validation accuracy {last.validation_accuracy:.4f}"
     )
 
