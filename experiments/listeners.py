@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
+from importlib import import_module
 from typing import Any, Protocol
 
 from experiments.directory import RunDirectory
@@ -40,7 +41,7 @@ class Wandb:
 
     def __init__(self, directory: RunDirectory) -> None:
         config = directory.config
-        self._run = self.library().init(
+        self._run = library("wandb").init(
             mode="offline",
             project="gradspec",
             group=config.experiment,
@@ -50,19 +51,6 @@ class Wandb:
             dir=str(directory.path),
             config=config.to_dict(),
         )
-
-    @staticmethod
-    def library() -> Any:
-        """The module.
-
-        Raises:
-            MissingDependencyError: It is not installed.
-        """
-        try:
-            import wandb
-        except ImportError as error:
-            raise _missing("wandb") from error
-        return wandb
 
     def epoch(self, row: Epoch) -> None:
         """Log the numbers of an epoch."""
@@ -82,20 +70,7 @@ class TensorBoard:
     """Event files for TensorBoard."""
 
     def __init__(self, directory: RunDirectory) -> None:
-        self._writer = self.library()(str(directory.path / "tensorboard"))
-
-    @staticmethod
-    def library() -> Any:
-        """The class that writes.
-
-        Raises:
-            MissingDependencyError: It is not installed.
-        """
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise _missing("tensorboard") from error
-        return SummaryWriter
+        self._writer = library("tensorboard").SummaryWriter(str(directory.path / "tensorboard"))
 
     def epoch(self, row: Epoch) -> None:
         """Write the numbers of an epoch."""
@@ -114,7 +89,22 @@ class TensorBoard:
         self._writer.close()
 
 
+MODULES: Mapping[str, str] = {"wandb": "wandb", "tensorboard": "torch.utils.tensorboard"}
+"""Of each listener; its package has the listener's name."""
 LISTENERS: Mapping[str, type[Wandb] | type[TensorBoard]] = {"wandb": Wandb, "tensorboard": TensorBoard}
+
+
+def library(name: str) -> Any:
+    """The module of a listener.
+
+    Raises:
+        MissingDependencyError: It is not installed.
+    """
+    try:
+        return import_module(MODULES[name])
+    except ImportError as error:
+        text = f"{name} is not installed: pip install {name}; or leave out --listen {name}"
+        raise MissingDependencyError(text) from error
 
 
 def checked_listeners(names: Sequence[str], *, here: bool = True) -> tuple[str, ...]:
@@ -132,7 +122,7 @@ def checked_listeners(names: Sequence[str], *, here: bool = True) -> tuple[str, 
         if name not in LISTENERS:
             raise ConfigError("listen", name, ", ".join(LISTENERS))
         if here:
-            LISTENERS[name].library()
+            library(name)
     return tuple(dict.fromkeys(names))
 
 
@@ -143,7 +133,7 @@ class _All:
         self._run = directory.config.run_id
         self._listeners: dict[str, Listener] = {}
         for name in names:
-            LISTENERS[name].library()
+            library(name)
             self._guarded(name, partial(self._open, name, directory))
 
     def _open(self, name: str, directory: RunDirectory) -> None:
@@ -186,7 +176,3 @@ def listen(names: Sequence[str], directory: RunDirectory) -> Iterator[Listener]:
         yield everyone
     finally:
         everyone.close()
-
-
-def _missing(package: str) -> MissingDependencyError:
-    return MissingDependencyError(f"{package} is not installed: pip install {package}; or leave out --listen {package}")
