@@ -11,7 +11,7 @@ import argparse
 import os
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for survivor in entry["not_killed"]:
             survivor["why"] = reason(accepted, name, survivor["mutant"])
     save(record, options.record)
+    for key in unused(record["ops"], accepted):
+        print(f"no longer needed in {ACCEPTED.relative_to(ROOT)}: {key}")
     return _total(record)
+
+
+def unused(ops: Mapping[str, Any], accepted: Mapping[str, str]) -> list[str]:
+    """The reasons that speak of no mutant any more: it is killed by now, or no mutant has that name.
+
+    Args:
+        ops: The entries of the record.
+        accepted: "op: mutant", or "*: mutant", -> the reason.
+    """
+    left = [(name, survivor["mutant"]) for name, entry in ops.items() for survivor in entry["not_killed"]]
+    needed = {f"{name}: {mutant}" for name, mutant in left} | {f"*: {mutant}" for _, mutant in left}
+    whole = len(ops) == len(OPS)
+    return [key for key in accepted if key not in needed and (key.split(":")[0] in ops or whole)]
 
 
 def _run(name: str) -> tuple[str, list[Fate]]:
