@@ -133,6 +133,7 @@ def _check(options: argparse.Namespace) -> int:
     from gradspec.checks import selected
     from gradspec.engine import verify
     from gradspec.targets import collection, find
+    from gradspec.threads import one_thread
 
     selected(options.checks)  # an unknown name is said before any work is done
     found = [find(target, options.ops) for target in options.targets] or [(collection(options.ops), options.ops)]
@@ -140,13 +141,14 @@ def _check(options: argparse.Namespace) -> int:
     quiet = options.quiet or str(options.json) == "-"
     for ops, where in found:
         for op in ops:
-            report = verify(
-                op,
-                seed=options.seed,
-                examples=options.examples,
-                checks=options.checks,
-                max_seconds=options.max_seconds,
-            )
+            with one_thread(op):
+                report = verify(
+                    op,
+                    seed=options.seed,
+                    examples=options.examples,
+                    checks=options.checks,
+                    max_seconds=options.max_seconds,
+                )
             reports.append(report := _kept(report, where))
             if options.checks is None and options.max_seconds is None:
                 _remember(where, op, report)
@@ -168,9 +170,13 @@ def _explain(options: argparse.Namespace) -> int:
     from gradspec.engine import verify
     from gradspec.reporting.words import explanation
     from gradspec.targets import find
+    from gradspec.threads import one_thread
 
     ops, _ = find(options.target, options.ops)
-    reports = [verify(op, seed=options.seed, examples=options.examples) for op in ops]
+    reports = []
+    for op in ops:
+        with one_thread(op):
+            reports.append(verify(op, seed=options.seed, examples=options.examples))
     print("\n\n".join(explanation(op, report) for op, report in zip(ops, reports, strict=True)))
     verdicts = {report.verdict for report in reports}
     return EXIT[next(v for v in (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS) if v in verdicts)]

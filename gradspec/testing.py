@@ -18,6 +18,7 @@ from gradspec.reporting.text import replay_line
 from gradspec.results import CheckResult, Report, Verdict
 from gradspec.spec import Op
 from gradspec.targets import as_ops
+from gradspec.threads import one_thread
 
 FAILURES = Path(".gradspec") / "failures"  # below pytest's rootdir
 
@@ -49,7 +50,8 @@ class Session:
     def report(self, op: Op, key: str) -> Report:
         """The report of *op*, verified on first use for all checks that this run selected."""
         if key not in self.reports:
-            self.reports[key] = verify(op, seed=self.seed, examples=self.examples, checks=self.wanted.get(key))
+            with one_thread(op):
+                self.reports[key] = verify(op, seed=self.seed, examples=self.examples, checks=self.wanted.get(key))
         return self.reports[key]
 
 
