@@ -14,6 +14,7 @@ from ops.rules import correlation
 from ops.rules.conv import without_bias
 from ops.threads import THREADS
 
+PLAIN = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
 CASES: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [
     ((9, 3, 32, 32), (6, 3, 5, 5), {}),
     ((4, 6, 14, 14), (16, 6, 5, 5), {}),
@@ -21,6 +22,15 @@ CASES: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [
     ((2, 4, 9, 8), (6, 2, 3, 2), {"stride": (2, 1), "padding": (0, 2), "dilation": (1, 2), "groups": 2}),
     ((3, 4, 12, 12), (4, 1, 3, 3), {"groups": 4, "padding": 1}),
     ((1, 16, 20, 20), (32, 16, 1, 1), {"stride": 2}),
+]
+
+
+TRANSPOSED: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [
+    ((9, 6, 13, 14), (6, 3, 5, 5), {}),
+    ((9, 16, 10, 10), (16, 6, 5, 5), {"padding": 2}),
+    ((2, 3, 9, 7), (3, 4, 3, 3), {"stride": 2, "padding": 1, "output_padding": 1}),
+    ((3, 4, 7, 6), (4, 3, 3, 2), {"groups": 2, "dilation": (1, 2)}),
+    ((1, 1, 1, 1), (1, 1, 1, 1), {}),
 ]
 
 
@@ -40,7 +50,16 @@ def test_conv2d_as_torch(
 ) -> None:
     """Value and cotangents equal torch's."""
     arrays = [rng.standard_normal(shape) for shape in (x, w, w[:1])]
-    matches_torch(ops.conv2d, *arrays, **{"stride": 1, "padding": 0, "dilation": 1, "groups": 1, **params})
+    matches_torch(ops.conv2d, *arrays, **{**PLAIN, **params})
+
+
+@pytest.mark.parametrize(("x", "w", "params"), TRANSPOSED, ids=str)
+def test_conv_transpose2d_as_torch(
+    x: tuple[int, ...], w: tuple[int, ...], params: dict[str, Any], rng: np.random.Generator, matches_torch: Any
+) -> None:
+    """Value and cotangents equal torch's."""
+    arrays = [rng.standard_normal(shape) for shape in (x, w, (w[1] * params.get("groups", 1),))]
+    matches_torch(ops.conv_transpose2d, *arrays, **{**PLAIN, "output_padding": 0, **params})
 
 
 @pytest.mark.parametrize(("x", "w", "params"), CASES, ids=str)
@@ -102,12 +121,19 @@ def test_threads_are_whole_numbers(count: Any) -> None:
         ops.set_threads(count)
 
 
-def test_little_scratch_memory(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, matches_torch: Any) -> None:
+@pytest.mark.parametrize("room", [1, 20_000])  # one row at a time; a few, and fewer in the end
+def test_little_scratch_memory(
+    room: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, matches_torch: Any
+) -> None:
     """However small the parts are that the work is cut into, the answer is the same."""
-    monkeypatch.setattr(correlation, "_CACHE", 1)
+    for name in ("_CACHE", "_LONG"):
+        monkeypatch.setattr(correlation, name, room)
     for x, w, params in CASES[:4]:
         arrays = [rng.standard_normal(shape) for shape in (x, w, w[:1])]
-        matches_torch(ops.conv2d, *arrays, **{"stride": 1, "padding": 0, "dilation": 1, "groups": 1, **params})
+        matches_torch(ops.conv2d, *arrays, **{**PLAIN, **params})
+    for x, w, params in TRANSPOSED:
+        arrays = [rng.standard_normal(shape) for shape in (x, w, (w[1] * params.get("groups", 1),))]
+        matches_torch(ops.conv_transpose2d, *arrays, **{**PLAIN, "output_padding": 0, **params})
 
 
 def test_every_other_pixel_of_a_large_batch(rng: np.random.Generator) -> None:
