@@ -47,7 +47,7 @@ def test_the_best_is_chosen_by_validation(grid: Study) -> None:
     assert f"[{chosen.variant.test.low:.4f}, {chosen.variant.test.high:.4f}]" in text
     assert "what the study reports lr 0.001, momentum 0.95 1 8 – 0.6391" in text
     assert "torch 2.13, the network of its tutorial lr 0.001, momentum 0.95, batch 8 1 7 – 0.6190" in text
-    assert "What the study reports is on CIFAR-10 as it is published, not as JPEG" in text
+    assert "What the study reports: on CIFAR-10 as it is published, not as JPEG; torch 2.13" in text
     shapes = words(page(make_section(GRID, [study_of(GRID, *recorded_runs(GRID, (0,)))])))
     assert "0.6391" not in shapes
     assert "The study used CIFAR-10: what it says is about other pictures." in shapes
