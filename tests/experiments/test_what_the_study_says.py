@@ -140,6 +140,12 @@ def test_parts_of_the_grid() -> None:
         assert one.effect(seed_0) == pytest.approx(sum(effects) / 3)
 
 
+def test_a_gain_more_than_a_gain() -> None:
+    """Of two gains by momentum the difference, on their own scale: 0.1 at the lower lr and none at the higher one."""
+    seed_0 = {label: runs[0] for label, runs in curves("cnn_grid", 5, 0.6, 0.5).items()}
+    assert claim("cnn_grid", 5).effect(seed_0) == pytest.approx(0.1)
+
+
 def test_only_our_own_question_is_not_the_studys() -> None:
     """What is shown in quotation marks was said."""
     asked: list[Any] = [claim.text for one in EXPERIMENTS for claim in one.claims if not claim.of_study]
