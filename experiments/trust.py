@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from experiments.cost import Cost, read_cost
+from experiments.functions_of_torch import FunctionsOfTorch, read_functions
 
 T = TypeVar("T")
 RECORDS = Path(__file__).resolve().parent.parent / "docs" / "records"
@@ -120,10 +121,8 @@ class Trust:
         earlier_fails: How many of those were FAIL.
         detections: One per class of the known bugs, the worst first, then their sum.
         broken: Ops with their rules broken on purpose, those with most survivors first, then their sum.
-        functions: How many functions of torch were verified.
-        passed: How many of them passed.
-        torch: The version of torch.
-        findings: Those that failed: name, what was found by hand, and the counterexample.
+        functions: What was said of torch's functions.
+        on_gpu: The same on a GPU.
         calibration: What is known of the error bars.
         cost: What verdicts cost.
     """
@@ -136,10 +135,8 @@ class Trust:
     earlier_fails: int = 0
     detections: Sequence[Detection] = ()
     broken: Sequence[Broken] = ()
-    functions: int = 0
-    passed: int = 0
-    torch: str = ""
-    findings: Sequence[tuple[str, str, str]] = ()
+    functions: FunctionsOfTorch | None = None
+    on_gpu: FunctionsOfTorch | None = None
     calibration: Calibration | None = None
     cost: Cost | None = None
 
@@ -159,7 +156,8 @@ def trust(folder: Path = RECORDS) -> Trust:
     nothing: dict[str, Any] = {}
     return Trust(
         **_part(folder / "seeds.json", _seeds, nothing),
-        **_part(folder / "torch_functions.json", _torch, nothing),
+        functions=_part(folder / "torch_functions.json", read_functions, None),
+        on_gpu=_part(folder / "torch_functions-cuda.json", read_functions, None),
         detections=_part(folder / "known_bugs.json", _detections, []),
         broken=_part(folder / "mutants.json", _broken, []),
         calibration=_part(folder / "calibration.json", _calibration, None),
@@ -184,20 +182,6 @@ def _seeds(record: Mapping[str, Any]) -> dict[str, Any]:
         "seeds": min((op["seeds"] for op in ops), default=0),
         "earlier": sum(op.get("earlier", {}).get("runs", 0) for op in ops),
         "earlier_fails": sum(op.get("earlier", {}).get("fail", 0) for op in ops),
-    }
-
-
-def _torch(record: Mapping[str, Any]) -> dict[str, Any]:
-    functions = record.get("functions", [])
-    return {
-        "functions": len(functions),
-        "passed": sum(row["verdict"] == "PASS" for row in functions),
-        "torch": str(record.get("torch", "")),
-        "findings": [
-            (row["op"], row["looked_into"] or f"not looked into yet: {row['why']}", row["counterexample"])
-            for row in functions
-            if row["verdict"] == "FAIL"
-        ],
     }
 
 

@@ -23,10 +23,11 @@ def mutate(options: argparse.Namespace) -> int:
 
     accepted = _accepted(options.accept)
     found = [op for target in options.targets for op in find(target, options.ops)[0]] or [*collection(options.ops)]
-    wrapped, source = not options.only_source, not options.only_wrapped
     rows: list[tuple[str, Fate]] = []
     for op in found:
-        all_of_it = [*mutants(op, wrapped=wrapped, source=source)]
+        # What an adapter makes has the adapter's text: a change there would say nothing of the rule.
+        source = not options.only_wrapped and not hasattr(op.vjp, "rule")
+        all_of_it = [*mutants(op, wrapped=not options.only_source, source=source)]
         if options.list:
             print("\n".join(f"{op.name}: {mutant.name}" for mutant in all_of_it))
             continue

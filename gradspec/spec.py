@@ -226,9 +226,10 @@ class Op:
     def location(self) -> str:
         """The file and line of the vjp, as ``path:line``; "" where Python does not know it.
 
-        A rule made from one other function (by a factory, a decorator) is where that function is.
+        A rule made from one other function (by a factory, a decorator) is where that function is; one made by an
+        adapter is where its ``rule`` is.
         """
-        rule = inspect.unwrap(self.vjp)
+        rule = inspect.unwrap(getattr(self.vjp, "rule", self.vjp))
         while len(made_of := [f for f in _closed_over(rule) if inspect.isfunction(f)]) == 1:
             rule = inspect.unwrap(made_of[0])
         code = getattr(rule, "__code__", None)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from gradspec.adapters.torch_memory import Memory, memory_of
 from gradspec.errors import DeclarationError, MissingDependencyError
 from gradspec.oracles.torch_autograd import INSTALL, autograd, resolved
 from gradspec.spec import Array, Op
@@ -23,7 +24,13 @@ Gradients = Callable[[Sequence[Any], Sequence[Any], Sequence[Any]], Sequence[Any
 
 
 def from_torch(
-    target: Any, *, inputs: Mapping[str, Array], params: Mapping[str, Any] | None = None, name: str = "", **fields: Any
+    target: Any,
+    *,
+    inputs: Mapping[str, Array],
+    params: Mapping[str, Any] | None = None,
+    name: str = "",
+    device: Any = "cpu",
+    **fields: Any,
 ) -> Op:
     """Make an op of a ``torch.autograd.Function`` or of a differentiable callable of tensors.
 
@@ -37,11 +44,16 @@ def from_torch(
         inputs: Name -> :func:`gradspec.array`, in the order in which the target takes its tensors.
         params: Name -> values to try. A callable is given them by name, a Function in the order of its ``forward``.
         name: The op's name; the target's own by default.
-        **fields: Other fields of :class:`gradspec.Op`, such as ``sizes``, ``where`` or ``source``.
+        device: Where the target's tensors live: ``"cpu"``, or a GPU such as ``"cuda"`` for a kernel. They get the
+            strides and the alignment of the arrays that are drawn, and what the target writes into them is seen. A
+            kernel that adds in any order gives other last digits when called again, which is a breach of the contract:
+            ask torch for deterministic algorithms where there are some.
+        **fields: Other fields of :class:`gradspec.Op`, such as ``sizes``, ``where`` or ``source``; for a kernel also
+            ``torch``, a function of torch's that computes the same, on the host, as one more oracle.
 
     Raises:
         MissingDependencyError: torch is not installed.
-        DeclarationError: The target is none of these, or a field is wrong.
+        DeclarationError: The target is none of these, a field is wrong, or this machine has no such device.
 
     Examples:
         ``gradspec.verify(from_torch(MyFunction, inputs={"x": real("n d")}))``
@@ -51,18 +63,24 @@ def from_torch(
     import torch
 
     name = name or _name(target)
-    for field in ("forward", "vjp", "torch"):
+    for field in ("forward", "vjp"):
         if field in fields:
             raise DeclarationError(name, field, f"got {fields[field]!r}; allowed: leave it out, from_torch makes it")
+    if fields.get("torch") is not None and fields["torch"] in (target, getattr(target, "apply", None)):
+        raise DeclarationError(name, "torch", "got the target itself; allowed: a reference that it can be held against")
+    memory = memory_of(name, device)
     function = resolved(name, "target", target) if isinstance(target, str) else target
     if inspect.isclass(function) and issubclass(function, torch.autograd.Function):
         record, gradients = _of_function(name, function, inputs, [*(params or {})])
+        rule: Any = function.backward  # type: ignore[attr-defined]
     elif callable(function) and not inspect.isclass(function):
         record, gradients = _of_callable(function)
+        rule = function
     else:
         allowed = "a torch.autograd.Function, a callable of tensors, or a dotted name"
         raise DeclarationError(name, "target", f"got {target!r}; allowed: {allowed}")
-    forward, vjp = _op_of(record, gradients, inputs)
+    forward, vjp = _op_of(record, gradients, inputs, memory)
+    vjp.rule = rule
     return Op(name=name, forward=forward, vjp=vjp, inputs=inputs, params=params or {}, **fields)
 
 
@@ -74,15 +92,24 @@ def _name(target: Any) -> str:
 class Tape:
     """The residuals: what torch keeps of one forward. A copy evaluates forward again."""
 
-    def __init__(self, record: Callable[[Sequence[Any]], Any], arrays: Sequence[np.ndarray], inputs: Sequence[Array]):
+    def __init__(
+        self,
+        record: Callable[[Sequence[Any]], Any],
+        arrays: Sequence[np.ndarray],
+        inputs: Sequence[Array],
+        memory: Memory,
+    ):
         self._record = record
         self._inputs = inputs
+        self._memory = memory
         self.arrays = arrays
-        self.tensors = [_tensor(x, domain) for x, domain in zip(arrays, inputs, strict=True)]
+        pairs = zip(arrays, inputs, strict=True)
+        self.tensors = [memory.tensor(x).requires_grad_(domain.differentiable) for x, domain in pairs]
         self.returned = record(self.tensors)
+        memory.level()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tape:
-        return Tape(self._record, [x.copy() for x in self.arrays], self._inputs)
+        return Tape(self._record, [x.copy() for x in self.arrays], self._inputs, self._memory)
 
     @property
     def outputs(self) -> tuple[Any, ...]:
@@ -92,50 +119,36 @@ class Tape:
     @property
     def y(self) -> Any:
         """What forward returns: an array, or a tuple of them."""
-        ys = tuple(output.detach().numpy() for output in self.outputs)
+        ys = tuple(self._memory.array(output.detach()) for output in self.outputs)
         return ys if isinstance(self.returned, (tuple, list)) else ys[0]
 
 
-def _tensor(x: np.ndarray, domain: Array) -> Any:
-    """The same memory as a tensor, where torch can: then a backward that writes into its input is seen."""
-    import torch
-
-    x = np.asarray(x)
-    if any(stride < 0 for stride in x.strides) or any(stride % x.itemsize for stride in x.strides):
-        x = x.copy()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of arrays that are read-only
-        tensor = torch.from_numpy(x)
-    return tensor.requires_grad_(domain.differentiable)
-
-
-def _cotangents(y_bar: Any) -> list[Any]:
-    bars = y_bar if isinstance(y_bar, tuple) else (y_bar,)
-    return [None if bar is None else _tensor(bar, Array(shape="", differentiable=False)) for bar in bars]
-
-
-def _array(gradient: Any) -> Any:
-    """What the vjp returns for one input: None stays None, since a missing cotangent is the caller's to judge."""
-    return None if gradient is None else gradient.numpy(force=True)
-
-
-def _op_of(record: Record, gradients: Gradients, inputs: Mapping[str, Array]) -> tuple[Any, Any]:
+def _op_of(record: Record, gradients: Gradients, inputs: Mapping[str, Array], memory: Memory) -> tuple[Any, Any]:
     """Forward and vjp of what *record* computes and *gradients* differentiates."""
     domains = [*inputs.values()]
 
     def forward(*arrays: np.ndarray, **params: Any) -> tuple[Any, Tape]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tape = Tape(lambda tensors: record(tensors, params), arrays, domains)
+            tape = Tape(lambda tensors: record(tensors, params), arrays, domains, memory)
         return tape.y, tape
 
     def vjp(saved: Tape, y_bar: Any) -> tuple[Any, ...]:
-        return tuple(_array(gradient) for gradient in gradients(saved.tensors, saved.outputs, _cotangents(y_bar)))
+        bars = [
+            None if bar is None else memory.tensor(bar) for bar in (y_bar if isinstance(y_bar, tuple) else (y_bar,))
+        ]
+        found = gradients(saved.tensors, saved.outputs, bars)
+        memory.level()
+        # None stays None, since a missing cotangent is the caller's to judge.
+        return tuple(None if gradient is None else memory.array(gradient) for gradient in found)
 
     def of_tensors(tensors: Sequence[Any], params: Mapping[str, Any], y_bar: Sequence[Any]) -> Sequence[Any]:
-        returned = record(tensors, params)
+        there = [tensor.to(memory.device) for tensor in tensors]
+        bars = [None if bar is None else bar.to(memory.device) for bar in y_bar]
+        returned = record(there, params)
         outputs = tuple(returned) if isinstance(returned, (tuple, list)) else (returned,)
-        return gradients(tensors, outputs, y_bar)
+        found = gradients(there, outputs, bars)
+        return [None if gradient is None else gradient.to("cpu") for gradient in found]
 
     vjp.of_tensors = of_tensors  # type: ignore[attr-defined]  # see oracles/double_backward.py
     return forward, vjp

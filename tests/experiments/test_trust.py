@@ -96,8 +96,9 @@ def test_the_figures_are_those_of_the_records(records: Path) -> None:
         Broken(name="all", mutants=17, killed=16, nameable=9, named=7),
     ] == found.broken
     assert [("add", "1 → 2", "there is one axis")] == found.survivors
-    assert (2, 1, "9.9") == (found.functions, found.passed, found.torch)
-    assert [("bad", "it <drops> a term", "x = 1")] == found.findings
+    assert found.functions is not None
+    assert (2, 1, "9.9") == (len(found.functions.verdicts), found.functions.passed, found.functions.torch)
+    assert {"bad": "it <drops> a term"} == found.functions.findings
 
 
 def test_the_page_shows_them(records: Path) -> None:
@@ -180,8 +181,25 @@ def test_a_record_that_is_not_there_is_left_out(tmp_path: Path, content: str | N
     if content is not None:
         (tmp_path / "seeds.json").write_text(content)
     found = trust(tmp_path)
-    assert (0, 0, []) == (found.runs, found.functions, [*found.detections, *found.findings])
+    assert (0, None, None, []) == (found.runs, found.functions, found.on_gpu, [*found.detections])
     assert "How far to trust a verdict" not in page(found)
+
+
+def test_a_gpu_is_told_apart(records: Path) -> None:
+    """What fails there alone; not the same list again."""
+    rows = [
+        {"op": "sin", "verdict": "FAIL", "why": "w", "looked_into": "it is rounded"},
+        {"op": "bad", "verdict": "FAIL", "why": "w", "looked_into": "it drops a term"},
+    ]
+    gpu = {"torch": "9.8", "device": "Abacus 3000", "functions": rows}
+    (records / "torch_functions-cuda.json").write_text(json.dumps(gpu))
+    words = " ".join(page(trust(records)).split())
+    assert "With torch 9.8 on an Abacus 3000, 0 of 2 pass." in words
+    assert 1 == words.count("<dt><code>bad</code></dt>")
+    assert 'What fails here alone:</p> <dl class="checks"> <dt><code>sin</code></dt><dd>It is rounded' in words
+    rows[0]["verdict"] = "PASS"
+    (records / "torch_functions-cuda.json").write_text(json.dumps(gpu))
+    assert "What fails here alone" not in page(trust(records))
 
 
 @pytest.mark.parametrize("name", ["seeds", "known_bugs", "torch_functions", "mutants", "calibration", "cost"])
@@ -210,5 +228,9 @@ def test_the_records_of_this_repository_are_read() -> None:
     assert found.runs + found.earlier > 0
     assert found.broken
     assert found.detections
-    assert found.functions >= 60
-    assert all(text for _, text, _ in found.findings)
+    for functions in (found.functions, found.on_gpu):
+        assert functions is not None
+        assert len(functions.verdicts) >= 60
+        assert not [text for text in functions.findings.values() if "not looked into" in text]
+    assert found.on_gpu is not None
+    assert found.on_gpu.device

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -115,6 +116,26 @@ def test_the_failure_points_at_the_backward() -> None:
     assert made.location.rpartition(":")[0].endswith("test_torch_functions.py")
 
 
+def test_a_reference_is_one_more_oracle() -> None:
+    """A forward that is wrong, too, fits its backward: only a reference tells."""
+    for wrong, verdict in ((False, Verdict.PASS), (True, Verdict.FAIL)):
+        reference = partial(_power, times=1.5 if wrong else 1.0)
+        report = verify(op(Scaled, torch=reference), examples=30)
+        assert verdict is report.verdict, str(report)
+        assert "value_torch" in (check.name for check in (report.failures if wrong else report.checks))
+
+
+def _power(x: Any, w: Any, power: int, times: float) -> Any:
+    return times * x**power * w
+
+
+def test_a_failure_of_a_callable_points_at_it_or_nowhere() -> None:
+    """Nobody looks for a mistake of torch's in gradspec's own files."""
+    written_here = from_torch(_power, name="power", inputs={"x": real("n"), "w": real("n")}, params={"power": (2,)})
+    assert written_here.location.rpartition(":")[0] == __file__
+    assert not from_torch("torch.sin", inputs={"x": real("n")}).location
+
+
 @pytest.mark.parametrize(
     ("target", "inputs", "params"),
     [
@@ -155,6 +176,9 @@ def test_the_op_computes_what_torch_computes() -> None:
         (torch.nn.Linear, {}, "allowed: a torch.autograd.Function"),
         (Scaled, {}, "got x; allowed: what Scaled.forward takes: x, w, power"),
         (torch.sin, {"vjp": 1}, "vjp: got 1; allowed: leave it out"),
+        (torch.sin, {"torch": torch.sin}, "torch: got the target itself; allowed: a reference"),
+        ("torch.sin", {"torch": "torch.sin"}, "torch: got the target itself; allowed: a reference"),
+        (Sine, {"torch": Sine.apply}, "torch: got the target itself; allowed: a reference"),
         (torch.sin, {"sizes": {"m": (1, 2)}}, "sizes['m']"),
     ],
 )

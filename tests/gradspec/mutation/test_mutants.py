@@ -222,3 +222,17 @@ def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
     """Names only; nothing is tried."""
     assert main(["mutate", "normalize", "--list", "--only-wrapped"]) == 0
     assert "normalize: x_bar: wrong sign" in capsys.readouterr().out.splitlines()
+
+
+def test_the_text_of_an_adapter_is_not_broken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is not the text of the rule: only what comes out of it is changed."""
+    path = tmp_path / "adapted.py"
+    path.write_text(
+        "from gradspec import real\nfrom gradspec.adapters import from_torch\n"
+        "OPS = [from_torch('torch.sin', inputs={'x': real('n')})]\n"
+    )
+    assert main(["mutate", str(path), "--list"]) == 0
+    everything = capsys.readouterr().out
+    assert main(["mutate", str(path), "--list", "--only-wrapped"]) == 0
+    assert everything == capsys.readouterr().out
+    assert everything.startswith("sin: ")

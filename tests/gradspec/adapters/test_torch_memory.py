@@ -1,0 +1,183 @@
+"""Tensors apart from their arrays, as on a GPU: layouts arrive there, and what is written there is seen here.
+
+The host stands in for the device: its tensors are copies here, as they are on a GPU.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradspec import DeclarationError, Verdict, real, verify
+from gradspec.adapters import from_torch, torch_functions
+from gradspec.adapters.torch_memory import Apart, Shared, memory_of
+from tests.gradspec.adapters.test_torch_functions import WRONG, Scaled, changed, op
+
+torch = pytest.importorskip("torch")
+HOST = torch.device("cpu")
+
+
+@pytest.fixture
+def apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every device has a memory of its own."""
+    monkeypatch.setattr(torch_functions, "memory_of", lambda _name, device: Apart(torch.device(device)))
+
+
+@pytest.mark.usefixtures("apart")
+def test_a_right_function_passes() -> None:
+    """First and second order, every layout."""
+    report = verify(op(Scaled))
+    assert Verdict.PASS is report.verdict, str(report)
+    assert Verdict.PASS is next(check.verdict for check in report.checks if check.name == "vjp_second_order")
+
+
+@pytest.mark.usefixtures("apart")
+@pytest.mark.parametrize("name", ["writes into the gradient it is given", "its own saved tensor", "a wrong sign"])
+def test_a_wrong_function_fails_with_the_same_words(name: str) -> None:
+    """Whatever is seen on the host is seen beside it: also writes, and memory that is handed out twice."""
+    change, words = WRONG[name]
+    report = verify(op(changed(change)), examples=30)
+    assert Verdict.FAIL is report.verdict
+    assert words in str(report), str(report)
+
+
+class Reused(torch.autograd.Function):  # type: ignore[misc, name-defined]
+    """x² in one buffer for all calls."""
+
+    buffers: dict[tuple[Any, ...], Any] = {}  # noqa: RUF012
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.save_for_backward(x)
+        y = Reused.buffers.setdefault((tuple(x.shape), x.dtype), torch.empty_like(x))
+        return y.copy_(x * x).detach()
+
+    @staticmethod
+    def backward(ctx: Any, y_bar: Any) -> Any:
+        (x,) = ctx.saved_tensors
+        return 2 * x * y_bar
+
+
+class WritesInput(torch.autograd.Function):  # type: ignore[misc, name-defined]
+    """x² whose backward writes into x, around torch's counting of versions, as a kernel does."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.x = x.data
+        return x * x
+
+    @staticmethod
+    def backward(ctx: Any, y_bar: Any) -> Any:
+        x_bar = 2 * ctx.x * y_bar
+        ctx.x.zero_()
+        return x_bar
+
+
+class ReadsInOrder(torch.autograd.Function):  # type: ignore[misc, name-defined]
+    """x², read from memory as if it were contiguous, as many kernels do."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.save_for_backward(x)
+        return torch.as_strided(x, x.shape, torch.empty(x.shape).stride()) ** 2 if x.numel() else x**2
+
+    @staticmethod
+    def backward(ctx: Any, y_bar: Any) -> Any:
+        (x,) = ctx.saved_tensors
+        return 2 * x * y_bar
+
+
+@pytest.mark.usefixtures("apart")
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (Reused, "forward returns a buffer that its next call overwrites"),
+        (WritesInput, "vjp writes into the input 'x'"),
+        (ReadsInOrder, "forward gives other values for inputs with gaps between the elements"),
+    ],
+)
+def test_what_a_kernel_does_to_memory_is_seen(function: Any, words: str) -> None:
+    """None of it shows in the numbers of a first call."""
+    report = verify(from_torch(function, inputs={"x": real("n d")}), examples=30)
+    assert Verdict.FAIL is report.verdict
+    assert words in str(report), str(report)
+
+
+LAYOUTS = {
+    "plain": lambda x: x,
+    "transposed": lambda x: x.T,
+    "gaps": lambda x: np.stack([x, x], axis=-1)[..., 0],
+    "one number": lambda x: np.broadcast_to(x[:1], x.shape),
+    "off alignment": lambda x: np.concatenate([[0.0], x.ravel()])[1:].reshape(x.shape),
+    "empty": lambda x: x[:0],
+    "a scalar": lambda x: x[0, 0],
+    "whole numbers": lambda x: x.astype(np.int64).T,
+    "truth": lambda x: x > 3,
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_tensor_is_laid_out_like_its_array(name: str) -> None:
+    """The same numbers, strides and distance from an aligned address; and back."""
+    x = np.asarray(LAYOUTS[name](np.arange(12.0).reshape(3, 4)))
+    memory = Apart(HOST)
+    tensor = memory.tensor(x)
+    np.testing.assert_array_equal(tensor.numpy(), x)
+    if x.size:
+        assert x.strides == tensor.numpy().strides
+        assert x.ctypes.data % 16 == tensor.data_ptr() % 16
+    back = memory.array(tensor.clone())
+    assert x.dtype == back.dtype
+    np.testing.assert_array_equal(back, x)
+
+
+def test_gaps_hold_nan() -> None:
+    """What reads over the gaps is not given a number that looks right."""
+    tensor = Apart(HOST).tensor(np.arange(6.0)[::2])
+    assert torch.isnan(torch.as_strided(tensor, (2,), (2,), 1)).all()
+
+
+def test_only_what_a_tensor_was_given_comes_back() -> None:
+    """An array that is written to by its owner stays as the owner left it."""
+    memory, x = Apart(HOST), np.arange(3.0)
+    tensor = memory.tensor(x)
+    x[0] = 7
+    memory.level()
+    np.testing.assert_array_equal(x, [7, 1, 2])
+    tensor[1] = 5
+    memory.level()
+    np.testing.assert_array_equal(x, [0, 5, 2])
+
+
+def test_arrays_out_of_use_are_forgotten() -> None:
+    """A long run holds no memory of what is over."""
+    memory = Apart(HOST)
+    for _ in range(200):
+        memory.tensor(np.zeros(3))
+    memory.level()
+    assert not memory._pairs
+
+
+def test_the_host_shares_its_memory() -> None:
+    """No copy, and no pairs to look after."""
+    memory, x = memory_of("f", "cpu"), np.zeros(3)
+    memory.tensor(x)[0] = 1
+    assert isinstance(memory, Shared)
+    assert 1 == x[0]
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "abacus", 1.5, "meta"])
+def test_a_device_that_is_not_there_is_named(device: Any) -> None:
+    """A DeclarationError with torch's reason, when the op is made."""
+    with pytest.raises(DeclarationError, match=r"sin: device: got .* allowed: a device that torch has here"):
+        from_torch("torch.sin", inputs={"x": real("n")}, device=device)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+@pytest.mark.parametrize("name", ["right", *WRONG])
+def test_the_same_on_a_gpu(name: str) -> None:
+    """Where there is one."""
+    change, words = WRONG.get(name, (lambda _c, _y, *found: found, "PASS"))
+    assert words in str(verify(op(changed(change), device="cuda"), examples=30))
