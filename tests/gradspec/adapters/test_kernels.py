@@ -1,7 +1,11 @@
-"""Kernels on a GPU, right and wrong in the ways of kernels. Skipped where there is no GPU."""
+"""Kernels on a GPU, right and wrong in the ways of kernels.
+
+Skipped where there is neither a GPU nor, with Triton installed and ``TRITON_INTERPRET=1`` set, its interpreter.
+"""
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import Any
 
@@ -15,7 +19,10 @@ triton = pytest.importorskip("triton")
 tl = pytest.importorskip("triton.language")
 
 once_differentiable = torch.autograd.function.once_differentiable
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+DEVICE = "cpu" if INTERPRETED else "cuda"
+EXAMPLES = 12 if INTERPRETED else 100  # its calls take milliseconds
+pytestmark = pytest.mark.skipif(not INTERPRETED and not torch.cuda.is_available(), reason="no GPU here")
 
 
 @triton.jit
@@ -73,9 +80,9 @@ def softmax(flaw: str) -> Any:
 
 
 FLAWS = {
-    "y_bar is taken for contiguous": "vjp_layouts",
-    "the rest of a block is not masked": "vjp",
-    "the maximum is not taken off": "value_torch",
+    "y_bar is taken for contiguous": "FAIL vjp_layouts",
+    "the rest of a block is not masked": "FAIL vjp_finite_difference",
+    "the maximum is not taken off": "FAIL value_torch",
     "one buffer for all calls": "forward returns a buffer that its next call overwrites",
     "sign": "vjp is wrong for input 'x'",
 }
@@ -83,18 +90,18 @@ FLAWS = {
 
 def test_a_right_kernel_passes() -> None:
     """Every layout, both dtypes; torch's own softmax on the host is its reference for values."""
-    report = verify(_op(""))
+    report = verify(_op(""), examples=EXAMPLES)
     assert Verdict.PASS is report.verdict, str(report)
 
 
 @pytest.mark.parametrize("flaw", FLAWS)
 def test_a_wrong_kernel_fails(flaw: str) -> None:
     """And the report says how."""
-    report = verify(_op(flaw))
+    report = verify(_op(flaw), examples=EXAMPLES)
     assert Verdict.FAIL is report.verdict, str(report)
     assert FLAWS[flaw] in str(report), str(report)
 
 
 def _op(flaw: str) -> Any:
     reference = partial(torch.softmax, dim=-1)
-    return from_torch(softmax(flaw), inputs={"x": real("n d")}, device="cuda", torch=reference)
+    return from_torch(softmax(flaw), inputs={"x": real("n d")}, device=DEVICE, torch=reference)
