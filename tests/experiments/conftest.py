@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,13 @@ def _kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("GRADSPEC_CACHE", str(folder))
         patch.delenv("GRADSPEC_DATA", raising=False)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c() -> None:
+    """Commands that tests start heed Ctrl-C, also where the test run itself was started in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

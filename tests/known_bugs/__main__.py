@@ -1,6 +1,6 @@
 """Measure over many seeds how many of the known bugs are caught, and how often a repaired op is accused.
 
-Resumable: results in the record are kept as long as gradspec and the collection are the same.
+Resumable: results in the record are kept as long as the code that judges and the collection are the same.
 
     python -m tests.known_bugs --seeds 50
 """
@@ -17,18 +17,13 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from benchmarks.record import ROOT, fingerprint, load, save
+from benchmarks.record import JUDGING, ROOT, fingerprint, load, save
 from tests.known_bugs.collection import BUGS
 from tests.known_bugs.judge import judge
 
 RECORD = ROOT / "docs" / "records" / "known_bugs.json"
-JUDGING = ("gradspec/*.py", "gradspec/checks/*.py", "gradspec/oracles/*.py", "tests/known_bugs/*.py")
-ASIDE = (
-    "gradspec/cli.py",
-    "gradspec/testing.py",
-    "tests/known_bugs/__main__.py",
-    "tests/known_bugs/test_known_bugs.py",
-)
+ABOUT = (*JUDGING, "tests/known_bugs/*.py")
+ASIDE = ("tests/known_bugs/__main__.py", "tests/known_bugs/test_known_bugs.py")
 SAVE_EVERY = 20  # results
 
 _WRONG = {bug.id: bug.wrong for bug in BUGS}
@@ -42,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)")
     parser.add_argument("--record", type=Path, default=RECORD, help="the record (default docs/records/known_bugs.json)")
     options = parser.parse_args(arguments)
-    record = load(options.record, {"code": fingerprint(JUDGING, ASIDE), "wrong": {}, "right": {}})
+    record = load(options.record, {"code": fingerprint(ABOUT, ASIDE), "wrong": {}, "right": {}})
     record["seeds"] = options.seeds
     tasks = [
         (kind, name, seed)

@@ -47,7 +47,7 @@ def test_a_mutant_is_killed(op: Op, position: int, mutant: str) -> None:
     """A mutant of one input's cotangent fails the check that should see it, within a short run."""
     change, check = MUTANTS[mutant]
 
-    report = verify(_mutated(op, position, change), examples=EXAMPLES, checks=[check])
+    report = verify(_mutated(op, position, change), examples=EXAMPLES, checks=[check], explain=False)
 
     assert Verdict.FAIL is report.verdict, str(report)
 
@@ -62,7 +62,9 @@ def _every_input() -> Iterator[Any]:
 @pytest.mark.parametrize(("op", "position"), [*_every_input()])
 def test_an_error_in_the_ninth_digit_is_seen_by_finite_differences_alone(op: Op, position: int) -> None:
     """No other oracle is asked."""
-    report = verify(_mutated(op, position, scaled(1 + 1e-9)), examples=EXAMPLES, checks=["vjp_finite_difference"])
+    report = verify(
+        _mutated(op, position, scaled(1 + 1e-9)), examples=EXAMPLES, checks=["vjp_finite_difference"], explain=False
+    )
     assert Verdict.FAIL is report.verdict, str(report)
 
 
@@ -72,7 +74,7 @@ def test_an_error_in_the_twelfth_digit_is_seen_by_an_exact_oracle(op: Op, positi
     pytest.importorskip("torch")
     wrong = _mutated(op, position, scaled(1 + 1e-12))
     for examples in (EXAMPLES, DEFAULT_EXAMPLES):  # the default, where twenty are too few to see so far
-        report = verify(wrong, examples=examples, checks=["vjp_complex_step", "vjp_torch"])
+        report = verify(wrong, examples=examples, checks=["vjp_complex_step", "vjp_torch"], explain=False)
         if report.failures:
             break
     assert Verdict.FAIL is report.verdict, str(report)

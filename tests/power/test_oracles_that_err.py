@@ -183,7 +183,7 @@ def test_but_what_the_rule_alone_loses_is_its_mistake(seed: int) -> None:
         return (inner / deviation,)
 
     op = Op(name="layer_norm", forward=forward, vjp=vjp, inputs={"x": real("n d")})
-    assert verify(op, seed=seed).verdict is Verdict.FAIL
+    assert verify(op, seed=seed, explain=False).verdict is Verdict.FAIL
 
 
 @pytest.mark.parametrize("seed", range(2))
