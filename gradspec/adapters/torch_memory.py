@@ -49,10 +49,16 @@ def memory_of(name: str, device: Any) -> Memory:
         torch.empty(1, device=known).cpu()
     except Exception as error:  # RuntimeError, AssertionError, NotImplementedError: each backend has its own
         reason = (str(error).splitlines() or [type(error).__name__])[0] if isinstance(device, str) else "no name of one"
-        raise DeclarationError(
-            name, "device", f"got {device!r} ({reason}); allowed: a device that torch has here, such as 'cpu' or 'cuda'"
-        ) from None
+        here = ["cpu", *(["cuda"] if torch.cuda.is_available() else []), *(["mps"] if _has_mps() else [])]
+        allowed = f"a device that torch has here: {', '.join(map(repr, here))}"
+        raise DeclarationError(name, "device", f"got {device!r} ({reason}); allowed: {allowed}") from None
     return Shared(known) if known.type == "cpu" else Apart(known)
+
+
+def _has_mps() -> bool:
+    import torch
+
+    return bool(torch.backends.mps.is_available())
 
 
 class Shared:
