@@ -219,6 +219,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
     parser.add_argument("--record", type=Path, help="the record (default docs/records/torch_functions[-DEVICE].json)")
     options = parser.parse_args(arguments)
+    if options.workers < 1 or options.seed < 0:
+        parser.error("--workers: allowed: a whole number from 1 on; --seed: from 0 on")
     try:
         names = [op.name for op in declared(options.device)]
     except gradspec.DeclarationError as error:
@@ -248,15 +250,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "torch": torch.__version__,
             "numpy": np.__version__,
             "python": platform.python_version(),
-            **({} if options.device == "cpu" else {"device": torch.cuda.get_device_name(options.device)}),
+            **({} if options.device == "cpu" else {"device": _hardware(options.device)}),
             "seed": options.seed,
             "functions": rows,
         }
-        suffix = "" if options.device == "cpu" else f"-{options.device}"
+        suffix = "" if options.device == "cpu" else f"-{options.device.replace(':', '-')}"
         path = options.record or RECORDS / f"torch_functions{suffix}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return 0
+
+
+def _hardware(device: str) -> str:
+    return torch.cuda.get_device_name(device) if torch.device(device).type == "cuda" else device
 
 
 def _verified(device: str, seed: int, position: int) -> tuple[dict[str, Any], float, str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -45,7 +45,7 @@ def from_torch(
         params: Name -> values to try. A callable is given them by name, a Function in the order of its ``forward``.
         name: The op's name; the target's own by default.
         device: Where the target's tensors live: ``"cpu"``, or a GPU such as ``"cuda"`` for a kernel. They get the
-            strides and the alignment of the arrays that are drawn, and what the target writes into them is seen. A
+            strides of the arrays that are drawn, and what the target writes into them, or beside them, is seen. A
             kernel that adds in any order gives other last digits when called again, which is a breach of the contract:
             ask torch for deterministic algorithms where there are some.
         **fields: Other fields of :class:`gradspec.Op`, such as ``sizes``, ``where`` or ``source``; for a kernel also
@@ -103,8 +103,8 @@ class Tape:
         self._inputs = inputs
         self._memory = memory
         self.arrays = arrays
-        pairs = zip(arrays, inputs, strict=True)
-        self.tensors = [memory.tensor(x).requires_grad_(domain.differentiable) for x, domain in pairs]
+        pairs = zip(memory.tensors(arrays), inputs, strict=True)
+        self.tensors = [tensor.requires_grad_(domain.differentiable) for tensor, domain in pairs]
         self.returned = record(self.tensors)
         memory.level()
 
@@ -119,7 +119,7 @@ class Tape:
     @property
     def y(self) -> Any:
         """What forward returns: an array, or a tuple of them."""
-        ys = tuple(self._memory.array(output.detach()) for output in self.outputs)
+        ys = tuple(self._memory.arrays([output.detach() for output in self.outputs]))
         return ys if isinstance(self.returned, (tuple, list)) else ys[0]
 
 
@@ -134,13 +134,14 @@ def _op_of(record: Record, gradients: Gradients, inputs: Mapping[str, Array], me
         return tape.y, tape
 
     def vjp(saved: Tape, y_bar: Any) -> tuple[Any, ...]:
-        bars = [
-            None if bar is None else memory.tensor(bar) for bar in (y_bar if isinstance(y_bar, tuple) else (y_bar,))
-        ]
-        found = gradients(saved.tensors, saved.outputs, bars)
+        given = y_bar if isinstance(y_bar, tuple) else (y_bar,)
+        bars = iter(memory.tensors([bar for bar in given if bar is not None]))
+        found = gradients(saved.tensors, saved.outputs, [None if bar is None else next(bars) for bar in given])
+        _refuse_strangers(inputs, saved.tensors, found)
         memory.level()
+        arrays = iter(memory.arrays([gradient for gradient in found if gradient is not None]))
         # None stays None, since a missing cotangent is the caller's to judge.
-        return tuple(None if gradient is None else memory.array(gradient) for gradient in found)
+        return tuple(None if gradient is None else next(arrays) for gradient in found)
 
     def of_tensors(tensors: Sequence[Any], params: Mapping[str, Any], y_bar: Sequence[Any]) -> Sequence[Any]:
         there = [tensor.to(memory.device) for tensor in tensors]
@@ -148,10 +149,31 @@ def _op_of(record: Record, gradients: Gradients, inputs: Mapping[str, Array], me
         returned = record(there, params)
         outputs = tuple(returned) if isinstance(returned, (tuple, list)) else (returned,)
         found = gradients(there, outputs, bars)
+        _refuse_strangers(inputs, there, found)
         return [None if gradient is None else gradient.to("cpu") for gradient in found]
 
     vjp.of_tensors = of_tensors  # type: ignore[attr-defined]  # see oracles/double_backward.py
     return forward, vjp
+
+
+def _refuse_strangers(inputs: Iterable[str], tensors: Sequence[Any], gradients: Sequence[Any]) -> None:
+    """Say what torch's engine would not take, or NumPy would not, in terms of the input.
+
+    Raises:
+        TypeError: A gradient is no tensor, is on another device than its input, or has a dtype that NumPy lacks.
+    """
+    import torch
+
+    for name, tensor, gradient in zip(inputs, tensors, gradients, strict=True):
+        if gradient is None:
+            continue
+        if not isinstance(gradient, torch.Tensor):
+            raise TypeError(f"backward returns {type(gradient).__name__} for input {name!r}; it should be a tensor")
+        if gradient.device != tensor.device:
+            where = f"on {gradient.device} for input {name!r}; it should be on {tensor.device}"
+            raise TypeError(f"backward returns a tensor {where}")
+        if gradient.dtype is torch.bfloat16:
+            raise TypeError(f"backward returns {gradient.dtype} for input {name!r}; it should be {tensor.dtype}")
 
 
 def _of_callable(function: Callable[..., Any]) -> tuple[Record, Gradients]:
@@ -190,7 +212,8 @@ def _order(name: str, function: Any, inputs: list[str], params: list[str]) -> li
         arguments = arguments[1:]  # forward(ctx, ...)
     if set(arguments) == {*inputs, *params}:
         return arguments
-    if len(arguments) == len(inputs) + len(params):
+    variadic = any(p.kind is p.VAR_POSITIONAL for p in inspect.signature(function.forward).parameters.values())
+    if variadic or len(arguments) == len(inputs) + len(params):
         return [*inputs, *params]
     given = ", ".join([*inputs, *params])
     raise DeclarationError(

@@ -92,6 +92,18 @@ WRONG = {
         "vjp gives a float64 cotangent for",
     ),
     "a missing gradient": (lambda c, y, x, w, n: (x, None, n), "vjp returns None for input 'w'; it should be an array"),
+    "no tensor": (
+        lambda c, y, x, w, n: (x.detach().numpy(), w, n),
+        "backward returns ndarray for input 'x'; it should be a tensor",
+    ),
+    "a dtype that NumPy lacks": (
+        lambda c, y, x, w, n: (x.bfloat16(), w, n),
+        "backward returns torch.bfloat16 for input 'x'; it should be torch.float",
+    ),
+    "another device": (
+        lambda c, y, x, w, n: (x.to("meta"), w, n),
+        "backward returns a tensor on meta for input 'x'; it should be on cpu",
+    ),
     "too few gradients": (lambda c, y, x, w, n: (x, w), "backward returns 2 gradients; it should be 3: x, w, power"),
     "writes into the gradient it is given": (_writes, "vjp writes into y_bar"),
     "wrong for one param value": (lambda c, y, x, w, n: (x if c.power != 1 else 2 * x, w, n), "power=1"),
