@@ -233,15 +233,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verified = partial(_verified, options.device, options.seed)
     rows = []
     # Spawned, not forked: a GPU cannot be used on both sides of a fork.
-    with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
-        for row, resolution, text in pool.map(verified, chosen):
-            rows.append(row)
-            print(
-                f"{row['op']:<20} {row['verdict']:<13} {row['compared']:>6,}  {resolution:.0e}  {row['why']}",
-                flush=True,
-            )
-            if options.only:
-                print(text)
+    try:
+        with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
+            for row, resolution, text in pool.map(verified, chosen):
+                rows.append(row)
+                print(
+                    f"{row['op']:<20} {row['verdict']:<13} {row['compared']:>6,}  {resolution:.0e}  {row['why']}",
+                    flush=True,
+                )
+                if options.only:
+                    print(text)
+    except gradspec.DeclarationError as error:
+        print(error, file=sys.stderr)
+        return 2
     counts = {str(v): sum(row["verdict"] == v for row in rows) for v in ("PASS", "FAIL", "INCONCLUSIVE")}
     print(f"{len(rows)} functions: {counts}")
     if not options.only:

@@ -202,18 +202,22 @@ def test_a_gpu_is_told_apart(records: Path) -> None:
     assert "What fails here alone" not in page(trust(records))
 
 
-@pytest.mark.parametrize("name", ["seeds", "known_bugs", "torch_functions", "mutants", "calibration", "cost"])
+@pytest.mark.parametrize(
+    "name", ["seeds", "known_bugs", "torch_functions", "torch_functions-cuda", "mutants", "calibration", "cost"]
+)
 @pytest.mark.parametrize(
     "content", ["{", "[1]", '{"ops": 3}', '{"counts": {}, "points": 1, "classes": [], "functions": [1]}']
 )
 def test_a_spoilt_record_takes_no_other_with_it(records: Path, name: str, content: str) -> None:
     """What the others say stays on the page."""
+    (records / "torch_functions-cuda.json").write_text(json.dumps(TORCH))
     (records / f"{name}.json").write_text(content)
     found = trust(records)
     known = {
         "seeds": found.runs,
         "known_bugs": found.detections,
         "torch_functions": found.functions,
+        "torch_functions-cuda": found.on_gpu,
         "mutants": found.broken,
         "calibration": found.calibration,
     }

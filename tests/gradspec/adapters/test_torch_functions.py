@@ -93,7 +93,7 @@ WRONG = {
     ),
     "a missing gradient": (lambda c, y, x, w, n: (x, None, n), "vjp returns None for input 'w'; it should be an array"),
     "no tensor": (
-        lambda c, y, x, w, n: (x.detach().numpy(), w, n),
+        lambda c, y, x, w, n: (x.numpy(force=True), w, n),
         "backward returns ndarray for input 'x'; it should be a tensor",
     ),
     "a dtype that NumPy lacks": (
@@ -102,7 +102,7 @@ WRONG = {
     ),
     "another device": (
         lambda c, y, x, w, n: (x.to("meta"), w, n),
-        "backward returns a tensor on meta for input 'x'; it should be on cpu",
+        "backward returns a tensor on meta for input 'x'; it should be on c",
     ),
     "too few gradients": (lambda c, y, x, w, n: (x, w), "backward returns 2 gradients; it should be 3: x, w, power"),
     "writes into the gradient it is given": (_writes, "vjp writes into y_bar"),

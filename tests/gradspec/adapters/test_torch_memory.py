@@ -223,7 +223,7 @@ def test_a_conjugate_is_not_its_original() -> None:
     memory = Apart(HOST)
     (tensor,) = memory.tensors([z])
     np.testing.assert_array_equal(memory.arrays([tensor.conj()])[0], [1 - 2j])
-    np.testing.assert_array_equal(memory.arrays([tensor.conj().imag])[0], [-2.0])
+    np.testing.assert_array_equal(memory.arrays([tensor.conj().imag, tensor.imag]), [[-2.0], [2.0]])
     memory.level()
 
 
@@ -263,6 +263,20 @@ def test_a_device_that_is_not_there_is_named(device: Any) -> None:
         DeclarationError, match=r"sin: device: got .* allowed: a device with float64 that torch has here: 'cpu'"
     ):
         from_torch("torch.sin", inputs={"x": real("n")}, device=device)
+
+
+def test_a_device_without_float64_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forward is evaluated in it: better told when the op is made than as a failure of every case."""
+    empty = torch.empty
+
+    def without_float64(*sizes: Any, **given: Any) -> Any:
+        if given.get("dtype") is torch.float64:
+            raise TypeError("it has no float64. A long explanation follows.")
+        return empty(*sizes, **given)
+
+    monkeypatch.setattr(torch, "empty", without_float64)
+    with pytest.raises(DeclarationError, match=r"got 'cpu' \(it has no float64\); allowed: a device with float64"):
+        memory_of("f", "cpu")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
