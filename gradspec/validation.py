@@ -188,8 +188,6 @@ def _dtypes(op: Op) -> tuple[str, ...]:
     dtypes = tuple(dtypes)
     if not dtypes or any(dtype not in FLOAT_DTYPES for dtype in dtypes) or len(set(dtypes)) != len(dtypes):
         _refuse(op.name, "dtypes", dtypes, f"a tuple of some of {FLOAT_DTYPES}, each once")
-    if "float64" not in dtypes:  # the steps of a difference are lost in the rounding of anything less
-        _refuse(op.name, "dtypes", dtypes, "float64 among them: differences are taken of a forward in float64")
     return dtypes
 
 

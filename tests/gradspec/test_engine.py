@@ -63,6 +63,16 @@ def test_a_right_op_passes() -> None:
     assert all(check.evaluations > 0 for check in report.checks if check.verdict is not Verdict.SKIPPED)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_one_dtype_alone_is_verified_as_that_dtype(dtype: str) -> None:
+    """Nothing is asked of the other one; differences are still taken of a forward in float64."""
+    report = verify(square(dtypes=(dtype,)))
+    assert Verdict.PASS is report.verdict, str(report)
+    other = {"float32": np.float64, "float64": np.float32}[dtype]
+    cast = verify(square(vjp=lambda x, y_bar: ((2.0 * x * y_bar).astype(other),), dtypes=(dtype,)))
+    assert f"cotangent for the {dtype} input 'x'" in str(cast)
+
+
 def test_a_wrong_op_is_a_failure_never_an_exception() -> None:
     """FAIL, with the failures worst first, each with message and counterexample."""
     report = verify(square(vjp=lambda s, y_bar: (np.abs(3 * s * y_bar),)), examples=10)

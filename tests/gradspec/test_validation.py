@@ -117,7 +117,6 @@ DECLARATIONS: dict[str, tuple[Callable[[], Op], str, str, str]] = {
     "dtypes text": (lambda: square(dtypes="float64"), "dtypes", "'float64'", "a tuple"),
     "dtypes empty": (lambda: square(dtypes=()), "dtypes", "()", "each once"),
     "dtypes unknown": (lambda: square(dtypes=("float16",)), "dtypes", "float16", "float32"),
-    "dtypes without float64": (lambda: square(dtypes=("float32",)), "dtypes", "('float32',)", "float64 among them"),
     "dtypes twice": (lambda: square(dtypes=("float64", "float64")), "dtypes", "float64", "each once"),
     "dtypes a type": (lambda: square(dtypes=np.float64), "dtypes", "float64", "a tuple"),
     "examples a mapping": (lambda: square(examples={"x": 1}), "examples", "{'x': 1}", "a tuple of examples"),
