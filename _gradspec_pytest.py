@@ -46,6 +46,14 @@ def pytest_configure(config: pytest.Config) -> None:
     mode = config.getini("gradspec_inconclusive")
     if mode not in ("fail", "skip"):
         raise pytest.UsageError(f"gradspec_inconclusive: got {mode!r}; allowed: fail or skip")
+    if config.getoption("gradspec_check"):
+        from gradspec.checks import selected
+        from gradspec.errors import TargetError
+
+        try:
+            selected(config.getoption("gradspec_check"))
+        except TargetError as error:
+            raise pytest.UsageError(f"--gradspec-check: {error}") from None
     where = config.getini("gradspec_ops")
     if not where:
         return
@@ -99,15 +107,10 @@ class OpsFile(pytest.File):
             chosen = [by_name(name, ops, where) for name in names] if names else ops
         except GradspecError as error:
             raise self.CollectError(str(error)) from None
-        checks = [check.name for check in CHECKS]
-        for name in self.config.getoption("gradspec_check") or ():
-            if name not in checks:
-                raise self.CollectError(f"unknown check {name!r}; the checks are: {', '.join(checks)}")
-        wanted = self.config.getoption("gradspec_check") or checks
         for op in chosen:
-            for check in checks:
-                if check in wanted:
-                    yield OpItem.from_parent(self, name=f"{op.name}-{check}", op=op, check=check)
+            for check in CHECKS:
+                if _is_wanted(self.config, op.name, check.name):
+                    yield OpItem.from_parent(self, name=f"{op.name}-{check.name}", op=op, check=check.name)
 
 
 class OpItem(pytest.Item):
@@ -117,13 +120,12 @@ class OpItem(pytest.Item):
         super().__init__(**kwargs)
         self.op = op
         self.check = check
-        self.add_marker("gradspec")
 
     def runtest(self) -> None:
         """Verify the op, once per run, and hold up this check's result."""
-        from gradspec.testing import RECORD, run_check, summary
+        from gradspec.testing import RECORD, SESSION, run_check, summary
 
-        session = _session(self.config, self.session.items)
+        session = self.config.stash[SESSION]
         target = self.config.getini("gradspec_ops")
         try:
             run_check(self.op, self.check, session, self.op.name, target)
@@ -151,21 +153,51 @@ class OpItem(pytest.Item):
         return Path(path) if path else self.path, int(line) - 1 if path else None, self.name
 
 
-def _session(config: pytest.Config, items: list[pytest.Item]) -> Any:
+def _is_wanted(config: pytest.Config, op: str, check: str) -> bool:
+    names, checks = config.getoption("gradspec_op"), config.getoption("gradspec_check")
+    return (not names or op in names) and (not checks or check in checks)
+
+
+def _pair(item: pytest.Item) -> tuple[str, str, str] | None:
+    """Op, check and the key of the op's report, of an item of ours or a test that ``gradspec.pytest_tests`` made."""
+    if isinstance(item, OpItem):
+        return item.op.name, item.check, item.op.name
+    if not getattr(getattr(item, "function", None), "gradspec", False):
+        return None
+    params = item.callspec.params  # type: ignore[attr-defined]  # that of a parametrized function
+    return params["op"].name, params["check"], f"{item.path}::{params['op'].name}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The marker and the options --gradspec-op and --gradspec-check are for the tests of test modules, too."""
+    pairs = [_pair(item) for item in items]
+    for item, pair in zip(items, pairs, strict=True):
+        if pair is not None:
+            item.add_marker("gradspec")
+    kept = [pair is None or _is_wanted(config, *pair[:2]) for pair in pairs]
+    if all(kept):
+        return
+    config.hook.pytest_deselected(items=[item for item, keep in zip(items, kept, strict=True) if not keep])
+    items[:] = [item for item, keep in zip(items, kept, strict=True) if keep]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Make what the tests share: the options, and which checks of each op this run selected."""
+    wanted: dict[str, set[str]] = {}
+    for item in session.items:
+        if pair := _pair(item):
+            wanted.setdefault(pair[2], set()).add(pair[1])
+    if not wanted:
+        return
     from gradspec.testing import SESSION, Session
 
-    if SESSION not in config.stash:
-        wanted: dict[str, set[str]] = {}
-        for item in items:
-            if isinstance(item, OpItem):
-                wanted.setdefault(item.op.name, set()).add(item.check)
-        config.stash[SESSION] = Session(
-            seed=config.getoption("gradspec_seed"),
-            examples=config.getoption("gradspec_examples"),
-            inconclusive=config.getini("gradspec_inconclusive"),
-            wanted=wanted,
-        )
-    return config.stash[SESSION]
+    session.config.stash[SESSION] = Session(
+        seed=session.config.getoption("gradspec_seed"),
+        examples=session.config.getoption("gradspec_examples"),
+        inconclusive=session.config.getini("gradspec_inconclusive"),
+        wanted=wanted,
+    )
 
 
 @pytest.hookimpl(wrapper=True)

@@ -64,10 +64,11 @@ def verify(
         explain: Shrink what fails and say what it looks like; without it the verdict is the same, and sooner there.
 
     Returns:
-        The report; a wrong op is a FAIL in it, never an exception.
+        The report; a wrong vjp is a FAIL in it, never an exception.
 
     Raises:
-        DeclarationError: The declaration itself is wrong.
+        DeclarationError: The declaration itself is wrong: forward returns no pair (y, saved), or is not finite in most
+            of its domain; a function does not return within a minute or two; the torch reference contradicts forward.
         TargetError: An argument is not what it should be.
     """
     if not isinstance(op, Op):

@@ -31,4 +31,4 @@ class MissingDependencyError(GradspecError, ImportError):
 
 
 class TargetError(GradspecError):
-    """What a command or option names (an op, a module, a file) was not found or holds no op."""
+    """What a command, an option or an argument names was not found, or is not what is allowed there."""

@@ -27,7 +27,7 @@ def check_vjp(forward: Callable[..., Any], vjp: Callable[..., Any], *arrays: Any
     Args:
         forward: ``(*arrays) -> (y, saved)``; or ``-> y`` alone, and *vjp* gets the tuple of arrays as saved.
         vjp: ``(saved, y_bar) -> tuple``: one cotangent per array, None for integer arrays.
-        *arrays: The point; float64 or float32, and integers for indices.
+        *arrays: The point; float64 or float32, one of them for all, and int64 for indices.
 
     Returns:
         The report. It speaks of this point only: declare an :class:`Op` to cover a whole domain.

@@ -133,10 +133,11 @@ class Op:
         name: How people and test ids call it: letters, digits, ``_`` and ``.``.
         forward: ``(*arrays, **params) -> (y, saved)``; y is an array, or a tuple for several outputs.
         vjp: ``(saved, y_bar) -> tuple``: one cotangent per input, of the input's shape and dtype;
-            None where the input is not differentiable.
+            None where the input is not differentiable. With a parameter ``needs`` it is also told, by one
+            bool per input, which cotangents are wanted, and may return None for the others.
         inputs: Name -> :func:`array`, in the order of forward's arguments.
-        params: Static keywords: name -> the values to try, the first being the default; the list or
-            a value in it may be a function of the sizes.
+        params: Static keywords: name -> the values to try, the first being that of ordinary cases; the list
+            or a value in it may be a function of the sizes. Calling the op uses forward's own defaults.
         torch: An independent reference: a callable of tensors, a dotted name such as
             ``"torch.softmax"``, or None. It is given the same params.
         formula: The forward in LaTeX.
@@ -149,7 +150,8 @@ class Op:
         linear_in: Names of inputs in which the op is linear, or affine: linear plus what they do not enter.
         kinks: Where the op has kinks, in words.
         examples: Inputs that are always tried: tuples of arrays, or mappings name -> array or param.
-        exceptions: Check -> the reason (with a URL) why it may fail.
+        exceptions: Check -> the reason (with a URL) why it fails; one that fails no more is a FAIL, so that the
+            exception goes.
 
     Raises:
         DeclarationError: A field is wrong; the message names it, what it got and what is allowed.

@@ -110,6 +110,8 @@ def file_name(op: Op, check: str) -> str:
 def pytest_tests(ops: Op | Iterable[Op]) -> Callable[..., None]:
     """Make one test per (op, check), for a test module of your own.
 
+    ``--gradspec-op``, ``--gradspec-check``, ``--gradspec-seed`` and ``--gradspec-examples`` hold for them, too.
+
     Examples:
         ``test_gradients = gradspec.pytest_tests(OPS)``
 
@@ -127,7 +129,7 @@ def pytest_tests(ops: Op | Iterable[Op]) -> Callable[..., None]:
     @pytest.mark.parametrize(("op", "check"), pairs, ids=[f"{op.name}-{check}" for op, check in pairs])
     def test(op: Op, check: str, request: pytest.FixtureRequest) -> None:
         __tracebackhide__ = True
-        session = request.config.stash.setdefault(SESSION, Session())
+        session = request.config.stash.setdefault(SESSION, Session())  # the plugin made it, unless it is switched off
         target = Path(request.node.path).relative_to(request.config.rootpath).as_posix()
         key = f"{request.node.path}::{op.name}"
         request.node.stash[RECORD] = None
@@ -138,6 +140,7 @@ def pytest_tests(ops: Op | Iterable[Op]) -> Callable[..., None]:
                 result = next(r for r in session.reports[key].checks if r.name == check)
                 request.node.stash[RECORD] = summary(op, result, target)
 
+    test.gradspec = True  # type: ignore[attr-defined]  # by this the plugin knows them
     return test
 
 

@@ -58,6 +58,39 @@ def test_a_wrong_op_fails_and_a_right_one_passes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--gradspec-op", "right", "-k", "contract"], ["right-contract"]),
+        (["--gradspec-check", "vjp_algebra"], ["right-vjp_algebra", "wrong-vjp_algebra"]),
+        (["-m", "gradspec", "-k", "contract"], ["right-contract", "wrong-contract"]),
+        (["-m", "not gradspec"], []),
+        (["--gradspec-op", "left"], []),
+    ],
+)
+def test_options_select(tmp_path: Path, arguments: list[str], expected: list[str]) -> None:
+    """By exact name, by check and by marker, as among the tests of the plugin."""
+    done = run(tmp_path, "--collect-only", "-q", *arguments)
+    found = [line for line in done.stdout.splitlines() if "::" in line]
+    assert [f"test_rules.py::test_gradients[{name}]" for name in expected] == found
+
+
+def test_options_hold_beside_the_ops_of_the_plugin(tmp_path: Path) -> None:
+    """Seed and examples arrive, only the checks that were selected are made, whichever kind of test runs first."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\ngradspec_ops = mine:OPS\n")
+    (tmp_path / "mine.py").write_text(MODULE.replace("test_gradients =", "OPS = [op('square', 2)]\nunused ="))
+    (tmp_path / "conftest.py").write_text(
+        "import gradspec.testing\n\nverify = gradspec.testing.verify\n\n"
+        "def told(op, **options):\n    print(op.name, options)\n    return verify(op, **options)\n\n"
+        "gradspec.testing.verify = told\n"
+    )
+    for order in (["test_rules.py", "mine.py"], ["mine.py", "test_rules.py"]):
+        done = run(tmp_path, "-s", "-k", "contract", "--gradspec-seed=7", "--gradspec-examples=9", *order)
+        assert 0 == done.returncode, done.stdout
+        for name in ("right", "wrong", "square"):
+            assert f"{name} {{'seed': 7, 'examples': 9, 'checks': {{'contract'}}}}" in done.stdout
+
+
+@pytest.mark.parametrize(
     ("ops", "words"),
     [
         ([square(), "square"], "pytest_tests: got 'square'; allowed: an Op or a list of Ops"),
