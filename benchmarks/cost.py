@@ -14,9 +14,7 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +25,8 @@ from benchmarks.peak import Taken, taken
 from benchmarks.record import ROOT, fingerprint, save
 from benchmarks.sides import FAST, FULL, PROJECTION, SIDES, WIDTH, Checked, of_full_gradcheck, point
 from gradspec import Op
+from gradspec.checking import How, verified
+from gradspec.engine import DEFAULT_EXAMPLES
 from ops import OPS, normalize, relu, tanh
 
 RECORD = ROOT / "docs" / "records" / "cost.json"
@@ -81,15 +81,11 @@ def registry(ops: Sequence[Op]) -> dict[str, dict[str, float]]:
 
 
 def together(ops: Sequence[Op], workers: int) -> float:
-    """Seconds of ``verify(op)`` on all of *ops* with so many processes, their start included."""
+    """Seconds of ``gradspec check`` on all of *ops* with so many processes, their start included."""
     start = time.perf_counter()
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        list(pool.map(_verify, [op.name for op in ops]))
+    how = How(seed=0, examples=DEFAULT_EXAMPLES, checks=None, max_seconds=None)
+    list(verified([(op, "ops") for op in ops], how, workers))
     return time.perf_counter() - start
-
-
-def _verify(name: str) -> None:
-    gradspec.verify(next(op for op in OPS if op.name == name))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -21,7 +21,7 @@ from benchmarks.record import ROOT, fingerprint, load_ops, save
 from ops import OPS
 
 RECORD = ROOT / "docs" / "records" / "seeds.json"
-EMPTY: dict[str, Any] = {"seeds": 0, "fail": [], "inconclusive": [], "compared": 0, "seconds": 0.0}
+EMPTY: dict[str, Any] = {"seeds": 0, "fail": [], "inconclusive": [], "compared": 0}
 CORE = frozenset(
     (
         *("add", "mul", "div", "matmul", "linear", "relu", "sigmoid", "tanh", "exp", "log", "sum", "mean"),
@@ -69,11 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(name: str, start: int, stop: int) -> tuple[str, int, dict[str, Any]]:
     op = next(op for op in OPS if op.name == name)
-    part: dict[str, Any] = {"seeds": stop - start, "fail": [], "inconclusive": [], "compared": 0, "seconds": 0.0}
+    part: dict[str, Any] = {"seeds": stop - start, "fail": [], "inconclusive": [], "compared": 0}
     for seed in range(start, stop):
         report = gradspec.verify(op, seed=seed)
         part["compared"] += report.compared
-        part["seconds"] += report.seconds
         if report.verdict is gradspec.Verdict.FAIL:
             part["fail"].append({"seed": seed, "message": report.failures[0].message})
         elif report.verdict is gradspec.Verdict.INCONCLUSIVE:
@@ -87,7 +86,7 @@ def _absorb(record: dict[str, Any], name: str, parts: dict[int, dict[str, Any]])
     entry = record["ops"][name]
     while entry["seeds"] in parts:
         for key, value in parts.pop(entry["seeds"]).items():
-            entry[key] = round(entry[key] + value, 3) if key == "seconds" else entry[key] + value
+            entry[key] += value
 
 
 def _earlier(entry: dict[str, Any]) -> dict[str, int]:

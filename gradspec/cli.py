@@ -6,19 +6,15 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from gradspec import __version__
 from gradspec.errors import GradspecError, TargetError
-from gradspec.results import Report, Verdict
-from gradspec.spec import Op
+from gradspec.results import exit_code
 
-FAILURES = Path(".gradspec") / "failures"
-EXIT = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.INCONCLUSIVE: 3}
-USAGE = 2
+FAILED, USAGE = 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_ops(check)
     _add_draws(check)
+    check.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes (default 1)")
     check.add_argument("--check", action="append", dest="checks", metavar="CHECK", help="only this check; repeatable")
     check.add_argument("--max-seconds", type=_seconds, metavar="S", help="stop drawing after S seconds per op")
     check.add_argument("--json", type=Path, metavar="FILE", help="write the reports as JSON ('-' for the terminal)")
@@ -130,40 +127,9 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from gradspec.checks import selected
-    from gradspec.engine import verify
-    from gradspec.targets import collection, find
-    from gradspec.threads import one_thread
+    from gradspec.checking import check
 
-    selected(options.checks)  # an unknown name is said before any work is done
-    found = [find(target, options.ops) for target in options.targets] or [(collection(options.ops), options.ops)]
-    reports = []
-    quiet = options.quiet or str(options.json) == "-"
-    for ops, where in found:
-        for op in ops:
-            with one_thread(op):
-                report = verify(
-                    op,
-                    seed=options.seed,
-                    examples=options.examples,
-                    checks=options.checks,
-                    max_seconds=options.max_seconds,
-                )
-            reports.append(report := _kept(report, where))
-            if options.checks is None and options.max_seconds is None:
-                _remember(where, op, report)
-            if str(options.json) != "-":
-                _show(report, quiet=quiet)
-    if options.json is not None:
-        _write_json(reports, options.json)
-    verdicts = {report.verdict for report in reports}
-    worst = next(v for v in (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS) if v in verdicts)
-    if len(reports) > 1 and str(options.json) != "-":
-        counts = ", ".join(
-            f"{sum(r.verdict is v for r in reports)} {v}" for v in (Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE)
-        )
-        print(f"\n{len(reports)} ops: {counts}")
-    return EXIT[worst]
+    return check(options)
 
 
 def _explain(options: argparse.Namespace) -> int:
@@ -178,8 +144,7 @@ def _explain(options: argparse.Namespace) -> int:
         with one_thread(op):
             reports.append(verify(op, seed=options.seed, examples=options.examples))
     print("\n\n".join(explanation(op, report) for op, report in zip(ops, reports, strict=True)))
-    verdicts = {report.verdict for report in reports}
-    return EXIT[next(v for v in (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS) if v in verdicts)]
+    return exit_code(reports)
 
 
 def _mutate(options: argparse.Namespace) -> int:
@@ -194,50 +159,6 @@ def _new(options: argparse.Namespace) -> int:
     rule, tests = new(options.name, options.into)
     print(f"{rule}\n{tests}\nNext: gradspec check {rule}")
     return 0
-
-
-def _show(report: Report, *, quiet: bool) -> None:
-    text = str(report)
-    if quiet:
-        text = "\n\n".join([text.partition("\n")[0], *(check.message for check in report.failures)])
-    print(text, flush=True)
-
-
-def _kept(report: Report, where: str) -> Report:
-    """Save the counterexamples, and let each message end with the command that replays its own."""
-    from gradspec.reporting.text import replay_line
-
-    checks = []
-    for check in report.checks:
-        kept = check
-        if check.counterexample is not None:
-            try:
-                saved = replace(check.counterexample, target=where).save(FAILURES)
-                kept = replace(check, counterexample=saved, message=replay_line(check.message, saved.path))
-            except OSError as error:
-                print(f"gradspec: {FAILURES}: counterexample not saved: {error.strerror}", file=sys.stderr)
-        checks.append(kept)
-    return replace(report, checks=tuple(checks))
-
-
-def _remember(where: str, op: Op, report: Report) -> None:
-    from gradspec.verdicts import PATH, remember
-
-    try:
-        remember(where, [(op, report)])
-    except OSError as error:
-        print(f"gradspec: {PATH}: verdict not kept: {error.strerror}", file=sys.stderr)
-
-
-def _write_json(reports: list[Report], path: Path) -> None:
-    text = json.dumps([report.to_dict() for report in reports], indent=2)
-    if str(path) == "-":
-        print(text)
-        return
-    try:
-        path.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise TargetError(f"--json {path}: cannot be written: {error.strerror}") from None
 
 
 def _replay(options: argparse.Namespace) -> int:
@@ -268,7 +189,7 @@ def _replay(options: argparse.Namespace) -> int:
     mismatch = with_witnesses(space, counterexample.case, mismatch)
     command = f"gradspec replay {options.file}"
     print(failure_text(op, check.name, mismatch, guess="", where="", smallest=str(counterexample), replay=command))
-    return EXIT[Verdict.FAIL]
+    return FAILED
 
 
 def _whole(text: str) -> int:

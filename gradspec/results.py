@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -149,6 +150,14 @@ def overall(checks: tuple[CheckResult, ...], oracles: frozenset[str]) -> Verdict
         return Verdict.FAIL
     seen = any(check.verdict is Verdict.PASS and check.name in oracles for check in checks)
     return Verdict.PASS if seen and Verdict.INCONCLUSIVE not in verdicts else Verdict.INCONCLUSIVE
+
+
+def exit_code(reports: Iterable[Report]) -> int:
+    """What a command ends with: 1 if any op is a FAIL, else 3 if any is INCONCLUSIVE, else 0."""
+    verdicts = {report.verdict for report in reports}
+    if Verdict.FAIL in verdicts:
+        return 1
+    return 3 if Verdict.INCONCLUSIVE in verdicts else 0
 
 
 def _json_number(number: float) -> float | None:

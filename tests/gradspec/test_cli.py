@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -276,3 +277,62 @@ def test_the_module_is_the_command() -> None:
     """``python -m gradspec`` works where the script is not on the path."""
     done = subprocess.run([sys.executable, "-m", "gradspec", "--version"], capture_output=True, text=True, check=True)
     assert f"gradspec {__version__}" == done.stdout.strip()
+
+
+def test_several_processes_find_what_one_finds(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same verdicts in the same order, counterexamples kept, the same exit code.
+
+    Figures may differ in a digit: Hypothesis draws constants of the modules that are loaded.
+    """
+    texts, kept = [], []
+    for workers in ("1", "2"):
+        assert 1 == check("mine.py", "--workers", workers, "--json", "out.json")
+        texts.append([line for line in capsys.readouterr().out.splitlines() if "wrong for input" in line])
+        reports = json.loads((folder / "out.json").read_text())
+        kept.append([(r["op"], r["verdict"], [c["verdict"] for c in r["checks"]]) for r in reports])
+        assert (folder / ".gradspec" / "failures" / "wrong-vjp_finite_difference.npz").is_file()
+        shutil.rmtree(folder / ".gradspec")
+    assert ["square", "cube", "wrong", "count", "blind"] == [op for op, _, _ in kept[0]]
+    assert kept[0] == kept[1]
+    assert texts[0] == texts[1]
+    assert texts[0]
+
+
+def test_what_cannot_leave_its_process_is_verified_here(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A counterexample whose param is a function."""
+    (folder / "held.py").write_text(
+        OPS_FILE.replace("wrong = Op(", "held = Op(params={'g': (lambda x: x,)}, ")
+        .replace('name="wrong", forward=forward', 'name="held", forward=lambda x, g: (x * g(x), x)')
+        .replace("OPS = (square, cube)", "OPS = (square, held)")
+    )
+    assert 1 == check("held:OPS", "--workers", "2")
+    assert "held: FAIL" in capsys.readouterr().out
+
+
+def test_an_op_that_ends_its_process_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was found before is out; there is no traceback."""
+    (folder / "ends.py").write_text(OPS_FILE.replace("3 * s * y_bar,)", "__import__('os')._exit(9),)"))
+    assert 2 == check("ends.py", "--workers", "2", "--json", "out.json")
+    out, err = capsys.readouterr()
+    assert "a worker process died" in err
+    assert "Traceback" not in err
+    assert [line.partition(":")[0] for line in out.splitlines() if ": PASS" in line] == [
+        report["op"] for report in json.loads((folder / "out.json").read_text())
+    ]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_wrong_declaration_does_not_stop_the_others(
+    folder: Path, capsys: pytest.CaptureFixture[str], workers: str
+) -> None:
+    """It is told where it comes, the rest is verified and written; exit code 2, since not all was judged."""
+    (folder / "pair.py").write_text(OPS_FILE.replace("lambda x: (x**3, x)", "lambda x: x**3"))
+    assert 2 == check("pair.py", "--workers", workers, "--json", "out.json")
+    out, err = capsys.readouterr()
+    assert ["gradspec: cube: forward: returned an array"] == [
+        line.partition(" of shape")[0] for line in err.splitlines()
+    ]
+    assert "5 ops: 1 PASS, 2 FAIL, 1 INCONCLUSIVE, 1 not judged" == out.splitlines()[-1]
+    found = json.loads((folder / "out.json").read_text())
+    assert ["square", "wrong", "count", "blind", "cube"] == [report["op"] for report in found]
+    assert (None, True) == (found[-1]["verdict"], "allowed: a pair (y, saved)" in found[-1]["error"])
