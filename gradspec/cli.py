@@ -136,13 +136,9 @@ def _explain(options: argparse.Namespace) -> int:
     from gradspec.engine import verify
     from gradspec.reporting.words import explanation
     from gradspec.targets import find
-    from gradspec.threads import one_thread
 
     ops, _ = find(options.target, options.ops)
-    reports = []
-    for op in ops:
-        with one_thread(op):
-            reports.append(verify(op, seed=options.seed, examples=options.examples))
+    reports = [verify(op, seed=options.seed, examples=options.examples) for op in ops]
     print("\n\n".join(explanation(op, report) for op, report in zip(ops, reports, strict=True)))
     return exit_code(reports)
 

@@ -33,6 +33,7 @@ from gradspec.results import CheckResult, Report, Verdict, overall
 from gradspec.spec import Op
 from gradspec.strategies import strategy
 from gradspec.tally import Tally
+from gradspec.threads import one_thread
 from gradspec.trial import Trial
 
 DEFAULT_EXAMPLES = 100
@@ -78,6 +79,13 @@ def verify(
     if not isinstance(seed, int) or seed < 0:
         raise TargetError(f"verify: got seed={seed!r}; allowed: a whole number from 0 on")
     run = Run(op, selected(checks), seed, examples, explain=explain)
+    with one_thread(op):
+        _draw(run, seed, examples, max_seconds)
+        return run.report()
+
+
+def _draw(run: Run, seed: int, examples: int, max_seconds: float | None) -> None:
+    """Examine what is listed, what is systematic, and then random draws."""
     deadline = math.inf if max_seconds is None else time.monotonic() + max_seconds
     pairs = len(covering(run.space, seed))  # on top: they take nothing from special values and small sizes
     beside = [*beside_params(run.space, seed)]
@@ -89,7 +97,6 @@ def verify(
             break
     else:
         _generate(run, seed, examples + pairs + len(beside) - run.examples, deadline)
-    return run.report()
 
 
 def _cases(run: Run, seed: int, budget: int) -> Iterator[Case]:

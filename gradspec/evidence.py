@@ -203,6 +203,9 @@ class Evidence(Rounding):
             conclusive = conclusive & ~undecided
             wrong = conclusive & ~(np.abs(claim - want) <= bar + width)
         if wrong.any():
+            undecided = wrong & (np.abs(claim - want) <= bar + width + self.shared_noise(directions, terms))
+            wrong, conclusive = wrong & ~undecided, conclusive & ~undecided
+        if wrong.any():
             undecided = wrong & self._between_branches(directions, want, bar + width)
             wrong, conclusive = wrong & ~undecided, conclusive & ~undecided
         judged = exists & np.isfinite(want)

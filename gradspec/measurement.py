@@ -31,6 +31,8 @@ CHAOS = 2.0**-10  # of an output; a change of this size by a few ulps that is no
 PROPORTIONS = (4.0, 8.0, 16.0)  # ulps; one alone may be lost in the rounding of what they enter
 APART = 10.0  # two estimates further apart than this many of their errors contradict each other
 GOLDEN = (5**0.5 - 1) / 2  # multiples of it, modulo 1, are spread evenly
+SHORT = 2.0**16  # a number with no more binary digits than that tells nothing of how it was computed
+TELLING = 3  # different longer ones that are all numbers of float32 are no accident
 JUMP = 2.0**10  # ulps; a larger answer to one ulp is no rounding: a branch, or a cliff
 
 
@@ -128,6 +130,8 @@ class Measurement:
             noise = self.forward_noise + EPS["float64"] * self.saturated
         else:  # what is evaluated is forward in float64 all the same
             noise = self.value_noise * (EPS["float64"] / EPS[trial.case.dtype])
+        if self.is_coarse:
+            noise = noise + EPS["float32"] * np.abs(trial.y64)
         return directions, finite_difference(trial.outputs, trial.point, directions.moves, directions.both, noise)
 
     @property
@@ -200,11 +204,7 @@ class Measurement:
         """
         trial = self.trial
         values, slopes = np.abs(trial.y64), np.zeros(0)
-        for change in (np.negative, _reversed, _closer):
-            drawn = [change(u) if u.dtype.kind == "f" else u for u in trial.drawn64]
-            if not all(map(_is_inside, drawn, trial.domains)):
-                continue  # moved to where it is defined it would not be of this magnitude any more
-            y, x_bar = trial.pulled_back(drawn, trial.y_bar64)
+        for y, x_bar in self._nearby:
             largest = np.abs(np.where(np.isfinite(x_bar), x_bar, 0.0))
             slopes = largest if not slopes.size else np.fmax(slopes, largest)
             values = np.fmax(values, np.where(np.isfinite(y), np.abs(y), 0.0))
@@ -215,10 +215,35 @@ class Measurement:
     @cached_property
     def ordinary(self) -> tuple[np.ndarray, np.ndarray]:
         """|y| (m,) and |x_bar| (n') at ordinary inputs of the same shapes; 0 where they are not finite."""
+        y, x_bar = map(np.abs, self._ordinary)
+        return np.where(np.isfinite(y), y, 0.0), np.where(np.isfinite(x_bar), x_bar, 0.0)
+
+    @cached_property
+    def is_coarse(self) -> bool:
+        """Whether forward computes in float32 though it is given float64: it returns numbers of float32 everywhere.
+
+        Numbers of few digits, such as integers or the bounds of a clip, are so by themselves.
+        """
+        usual = _long(self._ordinary[0])  # a large number may be long for its size alone
+        seen = np.unique(np.concatenate([usual, *(_long(y) for y in (self.trial.y64, *(y for y, _ in self._nearby)))]))
+        return bool(usual.size) and seen.size >= TELLING and bool((seen.astype(np.float32) == seen).all())
+
+    @cached_property
+    def _nearby(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Outputs (m,) and cotangents (n') at the same inputs with signs flipped, entries reversed, closer to 0."""
+        trial, found = self.trial, []
+        for change in (np.negative, _reversed, _closer):
+            drawn = [change(u) if u.dtype.kind == "f" else u for u in trial.drawn64]
+            if all(map(_is_inside, drawn, trial.domains)):  # moved inside it would not be of this magnitude any more
+                found.append(trial.pulled_back(drawn, trial.y_bar64))
+        return found
+
+    @cached_property
+    def _ordinary(self) -> tuple[np.ndarray, np.ndarray]:
+        """Outputs (m,) and cotangents (n') at ordinary inputs of the same shapes."""
         trial = self.trial
         drawn = [_ordinary(u, domain) for u, domain in zip(trial.drawn64, trial.domains, strict=True)]
-        y, x_bar = (np.abs(answer) for answer in trial.pulled_back(drawn, trial.y_bar64))
-        return np.where(np.isfinite(y), y, 0.0), np.where(np.isfinite(x_bar), x_bar, 0.0)
+        return trial.pulled_back(drawn, trial.y_bar64)
 
 
 def complex_slopes(trial: Trial, moves: np.ndarray) -> np.ndarray | None:
@@ -226,6 +251,12 @@ def complex_slopes(trial: Trial, moves: np.ndarray) -> np.ndarray | None:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("error", np.exceptions.ComplexWarning)  # a forward that drops the imaginary part
         return complex_step(trial.complex_outputs, trial.point, moves)
+
+
+def _long(y: np.ndarray) -> np.ndarray:
+    """The finite numbers in *y* with more digits than a short one."""
+    digits = np.frexp(y)[0] * SHORT
+    return np.asarray(y[np.isfinite(y) & (digits != np.round(digits))])
 
 
 def _closer(u: np.ndarray) -> np.ndarray:

@@ -14,7 +14,6 @@ from gradspec.errors import TargetError
 from gradspec.mutation import Fate, Mutant, mutants, tried
 from gradspec.mutation.run import KILLED, SAME, SURVIVED
 from gradspec.spec import Op
-from gradspec.threads import one_thread
 
 
 def mutate(options: argparse.Namespace) -> int:
@@ -74,8 +73,7 @@ def reason(accepted: Mapping[str, str], op: str, mutant: str) -> str:
 def _told(op: Op, mutant: Mutant, number: int, count: int, options: argparse.Namespace) -> Fate:
     if sys.stderr.isatty():
         print(f"\r\x1b[K{op.name}: {number}/{count} {mutant.name}"[:100], end="", file=sys.stderr, flush=True)
-    with one_thread(op):
-        return tried(mutant, seed=options.seed, examples=options.examples)
+    return tried(mutant, seed=options.seed, examples=options.examples)
 
 
 def _clear() -> None:

@@ -17,6 +17,7 @@ ROUNDING = 64.0  # ulps of the terms that a correct rule may lose
 SATURATED = 1 / 8  # of ROUNDING: what cancels where an op is saturated is rounded once or twice
 NOISE = 16.0  # times the measured rounding of the rule
 BRANCH = 2.0**-24  # of the terms: less than that, in answer to an ulp, is the rounding of sin(1e5), no branch
+SHARED = {"float64": BRANCH, "float32": 2.0**-7}  # of the terms: what entries pass to each other is no branch below
 TINY = {name: float(np.finfo(name).tiny) for name in EPS}
 MAX32 = float(np.finfo(np.float32).max)
 CAP32 = 4096.0  # float32: rounding beyond this many ulps of the terms is not excused by conditioning
@@ -140,6 +141,25 @@ class Rounding(Measurement):
         if trial.case.dtype == "float32":
             noise = np.minimum(noise, CAP32 * EPS["float32"] * terms)
         return noise
+
+    def shared_noise(self, directions: Directions, terms: np.ndarray) -> np.ndarray:
+        """(p,) the rounding that entries of an input may pass to each other, where they meet in an output.
+
+        All entries of x - x.mean() have the rounding of the mean, also one whose slope answers to no move of x: the
+        first of (0, -0.05, -0.05) + 555 after a division by their deviation. Unlike :meth:`rule_noise` it accuses
+        nobody less for being wrong by more: what it explains is left open.
+        """
+        scale = np.where(directions.scale > 0, directions.scale, 1.0)
+        base = self.claims(self.trial.exact_rule[1], directions)
+        moved = np.max([np.abs(self.claims(x_bar, directions) - base) for x_bar in self.trial.shaken], axis=0)
+        names = np.array(directions.inputs)
+        meet = names[:, None] == names
+        if directions is self.directions:
+            seen = (self.estimate.value != 0)[:, self.trial.v != 0].astype(float)
+            meet &= (seen @ seen.T > 0) | np.eye(len(directions), dtype=bool)
+        limit = SHARED[self.trial.case.dtype] * terms
+        noise = np.minimum(NOISE * np.nan_to_num(moved, nan=0.0, posinf=0.0), limit)
+        return np.asarray(np.where(meet, noise / scale, 0.0).max(axis=1, initial=0.0) * scale)
 
     def excused_in_float32(
         self, directions: Directions, excess: np.ndarray, bar: np.ndarray, terms: np.ndarray

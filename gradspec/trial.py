@@ -21,6 +21,7 @@ from gradspec.values import Interval, interval
 EPS = {"float64": float(np.finfo(np.float64).eps), "float32": float(np.finfo(np.float32).eps)}
 CLOSE = 2.0**-40  # a forward of complex numbers must have f(x) as its real part, up to this share of the outputs
 JITTERS = (1.0, -1.0, 8.0, -8.0)  # ulps by which inputs and y_bar are moved to measure the rounding of a rule
+SHAKES = 8  # more ways of moving them by one ulp, before a rule is accused
 
 
 class Trial(Caller):
@@ -189,21 +190,28 @@ class Trial(Caller):
         return [self._jittered(turn) for turn in range(len(JITTERS))]
 
     @cached_property
+    def shaken(self) -> list[np.ndarray]:
+        """Cotangents (n') in float64, inputs and y_bar being moved by one ulp in :data:`SHAKES` more ways."""
+        rngs = (np.random.default_rng((self.case.seed, 14, shake)) for shake in range(SHAKES))
+        eps = EPS[self.case.dtype]
+        return [self._moved_by(eps, drawn_signs(self.point, self.y_bar64, rng))[1] for rng in rngs]
+
+    @cached_property
     def _signs(self) -> list[Signs]:
         """For each two turns: they go opposite ways."""
         seeds = [(self.case.seed, 2, pair) for pair in range(len(JITTERS) // 2)]
         return [drawn_signs(self.point, self.y_bar64, np.random.default_rng(seed)) for seed in seeds]
 
     def _jittered(self, turn: int) -> tuple[np.ndarray, np.ndarray]:
-        relative, signs = JITTERS[turn] * EPS[self.case.dtype], self._signs[turn // 2]
-        y_bar = signs.moved(self.y_bar64, relative)
+        return self._moved_by(JITTERS[turn] * EPS[self.case.dtype], self._signs[turn // 2])
+
+    def _moved_by(self, relative: float, signs: Signs) -> tuple[np.ndarray, np.ndarray]:
+        y_bar, aside = signs.moved(self.y_bar64, relative), self.inside(self.point * (1.0 + relative * signs.point))
         if self.is_plain:
-            return self.pulled_back(self.aside(turn), y_bar)
+            return self.pulled_back(aside, y_bar)
         rng = copy.deepcopy(signs.rng)
         return self.pulled_back(
-            self.aside(turn),
-            y_bar,
-            lambda x: x * (1.0 + relative * signs_by_value(x.reshape(-1), rng).reshape(x.shape)),
+            aside, y_bar, lambda x: x * (1.0 + relative * signs_by_value(x.reshape(-1), rng).reshape(x.shape))
         )
 
     def aside(self, turn: int) -> Arrays:

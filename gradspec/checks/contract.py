@@ -40,7 +40,17 @@ def _breaches(trial: Trial, evidence: Evidence) -> Iterator[Mismatch]:
     yield from _state(trial, elsewhere)
     yield from _needs(trial)
     yield from _aliasing(trial)
+    yield from _precision(trial, evidence)
     yield from finite(trial, evidence)
+
+
+def _precision(trial: Trial, evidence: Evidence) -> Iterator[Mismatch]:
+    if trial.case.dtype == "float64" and trial.is_inside and evidence.is_coarse:
+        yield Mismatch(
+            headline="forward computes in float32, though its inputs are float64",
+            kind="forward float32",
+            lines=("every output is a number of float32; what computes in float32 alone has dtypes=('float32',)",),
+        )
 
 
 def _forward(trial: Trial, elsewhere: Callable[[], Arrays]) -> Iterator[Mismatch]:
@@ -71,7 +81,8 @@ def _vjp_form(trial: Trial) -> Iterator[Mismatch]:
 
 def _vjp_mutation(trial: Trial) -> Iterator[Mismatch]:
     given = trial.copies()
-    _, saved = trial.forward(given)
+    ys, saved = trial.forward(given)
+    ys_before = [y.copy() for y in ys]
     saved_before = trial.fresh(saved)
     y_bar = trial.cotangent_copies()
     trial.vjp(saved, y_bar)
@@ -94,6 +105,13 @@ def _vjp_mutation(trial: Trial) -> Iterator[Mismatch]:
                 headline="vjp writes into its residuals (`saved`)",
                 kind="writes saved",
                 lines=(_first_change("saved", before, now, suffix=""),),
+            )
+    for y, before in zip(ys, ys_before, strict=True):
+        if not _same(y, before):
+            yield Mismatch(
+                headline="vjp writes into the y that forward returned",
+                kind="writes y",
+                lines=(_first_change("y", before, y, suffix=""),),
             )
 
 

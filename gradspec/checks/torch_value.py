@@ -71,7 +71,7 @@ def _values(trial: Trial, y: np.ndarray, want: np.ndarray, noise: np.ndarray, te
         limit = CONCLUSIVE[dtype] * np.where(want == 0, 1.0, terms + tiny / EPS[dtype])
         judged = np.isfinite(want) & (NOISE * noise <= limit)  # no float32 forward gets sin(1e8) right
         conclusive = judged & ((bar <= limit) | (difference == 0))
-        wrong = conclusive & ~(difference <= bar)
+        wrong = conclusive & (difference != 0) & ~(difference <= bar)
         relative = np.where(conclusive & (want != 0), bar / np.abs(want), np.inf)
         ratio = np.where(conclusive & (difference > 0), difference / bar, 0.0)
         by_reference = wrong & (difference <= IMPRECISE * terms)

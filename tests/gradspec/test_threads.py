@@ -6,8 +6,7 @@ import sys
 
 import pytest
 
-from gradspec import Op, real
-from gradspec.testing import Session
+from gradspec import Op, real, verify
 from gradspec.threads import one_thread
 
 torch = pytest.importorskip("torch")
@@ -25,7 +24,7 @@ def several() -> object:
 
 
 def test_one_thread_while_ops_are_verified() -> None:
-    """In pytest; also where the op raises."""
+    """However it is called; also where the op raises."""
     seen: list[int] = []
 
     def forward(x: object) -> object:
@@ -33,7 +32,7 @@ def test_one_thread_while_ops_are_verified() -> None:
         return x, None
 
     op = Op(name="same", forward=forward, vjp=lambda _, y_bar: (y_bar.copy(),), inputs={"x": real("n")})
-    Session(examples=2).report(op, "same")
+    verify(op, examples=2)
     assert {1} == set(seen)
     assert torch.get_num_threads() == THREADS
     with pytest.raises(KeyError), one_thread(op):

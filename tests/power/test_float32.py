@@ -1,0 +1,128 @@
+"""float32: what it rounds is no mistake, what computes in nothing else can be verified, and its mistakes are seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradspec import Op, Verdict, check_vjp, real, verify
+
+OFFSET, ROWS = 555.0, 24
+
+
+def _deviation(x: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    r = x - x.mean(axis=-1, keepdims=True)
+    y = np.sqrt((r * r).mean(axis=-1, keepdims=True))
+    return y, (r, y)
+
+
+def _deviation_vjp(saved: tuple[np.ndarray, np.ndarray], y_bar: np.ndarray) -> tuple[np.ndarray]:
+    r, y = saved
+    return (y_bar * r / y / r.dtype.type(r.shape[-1]),)
+
+
+def _rows() -> list[list[float]]:
+    """Three entries each, a little apart and far from 0, two of them closer to each other."""
+    rng = np.random.default_rng(0)
+    near = rng.uniform(-1.0, 1.0, size=(ROWS, 1)) + rng.uniform(-0.05, 0.05, size=(ROWS, 2))
+    return np.hstack([OFFSET + near, OFFSET + rng.uniform(-1.0, 1.0, size=(ROWS, 1))]).tolist()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("row", [[-554.94794, -555.0, -554.0], *_rows()], ids=str)
+def test_the_rounding_of_a_mean_is_no_mistake(row: list[float], dtype: Any) -> None:
+    """All entries less their mean have its rounding; the slope at the third answers to no move of the inputs."""
+    report = check_vjp(_deviation, _deviation_vjp, np.array([row], dtype=dtype))
+
+    assert Verdict.FAIL is not report.verdict, str(report)
+
+
+@pytest.mark.parametrize("row", _rows()[:4], ids=str)
+def test_a_wrong_mean_is_a_mistake_there(row: list[float]) -> None:
+    """One part in twenty."""
+
+    def wrong(saved: Any, y_bar: np.ndarray) -> tuple[np.ndarray]:
+        return (_deviation_vjp(saved, y_bar)[0] * np.float32(1.05),)
+
+    assert Verdict.FAIL is check_vjp(_deviation, wrong, np.array([row], dtype=np.float32)).verdict
+
+
+def _kernel(x: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, np.dtype]]:
+    """A softmax that exists in float32 alone, behind arrays of any dtype."""
+    narrow = x.astype(np.float32)
+    e = np.exp(narrow - narrow.max(axis=-1, keepdims=True))
+    y = e / e.sum(axis=-1, keepdims=True)
+    return y.astype(x.dtype), (y, x.dtype)
+
+
+def _kernel_vjp(saved: tuple[np.ndarray, np.dtype], y_bar: np.ndarray) -> tuple[np.ndarray]:
+    y, dtype = saved
+    narrow = y_bar.astype(np.float32)
+    return ((y * (narrow - (narrow * y).sum(axis=-1, keepdims=True))).astype(dtype),)
+
+
+def _without_the_sum(saved: tuple[np.ndarray, np.dtype], y_bar: np.ndarray) -> tuple[np.ndarray]:
+    y, dtype = saved
+    return ((y * y_bar.astype(np.float32)).astype(dtype),)
+
+
+def _kernel_op(vjp: Any, *dtypes: str, torch: Any = None) -> Op:
+    return Op(
+        name="softmax",
+        forward=_kernel,
+        vjp=vjp,
+        inputs={"x": real("n d")},
+        sizes={"d": (1, 4)},
+        dtypes=dtypes,
+        torch=torch,
+    )
+
+
+@pytest.mark.parametrize("torch", [None, lambda x: x.softmax(-1)], ids=["alone", "beside torch"])
+@pytest.mark.parametrize("seed", range(3))
+def test_what_computes_in_float32_alone_is_verified(seed: int, torch: Any) -> None:
+    """Differences of such a forward are as rough as its outputs, also over the finer steps of small inputs."""
+    report = verify(_kernel_op(_kernel_vjp, "float32", torch=torch), seed=seed)
+
+    assert Verdict.PASS is report.verdict, str(report)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "vjp",
+    [_without_the_sum, lambda saved, y_bar: (_kernel_vjp(saved, y_bar)[0] * np.float32(1.01),)],
+    ids=["no sum", "factor"],
+)
+def test_its_mistakes_are_seen(vjp: Any, seed: int) -> None:
+    """By finite differences, without a reference."""
+    report = verify(_kernel_op(vjp, "float32"), seed=seed, checks=["vjp_finite_difference"], explain=False)
+
+    assert Verdict.FAIL is report.verdict, str(report)
+
+
+def test_float32_for_float64_is_told() -> None:
+    """With float64 among the dtypes the first thing to say is that it is not computed in."""
+    report = verify(_kernel_op(_kernel_vjp, "float64", "float32"))
+    said = {check.name: check.message.partition("\n")[0] for check in report.failures}
+
+    assert said["contract"].startswith("softmax: forward computes in float32, though its inputs are float64")
+    assert "vjp_finite_difference" not in said
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda x: (np.clip(x, -0.5, 0.5), x),  # one of two numbers of float32, or x
+        lambda x: (np.round(x * 4.0) / 4.0 + 0.0 * x, x),
+        lambda x: (x.astype(np.float32).astype(x.dtype) if x.dtype == np.float32 else 1.0 * x, x),
+    ],
+    ids=["clip", "quarters", "as it is"],
+)
+def test_float64_is_not_taken_for_float32(forward: Any) -> None:
+    """Few values, or values that float32 happens to have, are no rounding."""
+    op = Op(name="same", forward=forward, vjp=lambda x, y_bar: (0.0 * x + 0.0 * y_bar,), inputs={"x": real("n")})
+    report = verify(op, checks=["contract"])
+
+    assert Verdict.FAIL not in {check.verdict for check in report.checks}, str(report)
