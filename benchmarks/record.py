@@ -24,8 +24,8 @@ JUDGING = (
     "gradspec/checks/*.py",
     "gradspec/oracles/*.py",
     *(f"gradspec/{name}.py" for name in ("analytic", "caller", "cotangents", "covering", "crossed")),
-    *(f"gradspec/{name}.py" for name in ("directions", "domains")),
-    *(f"gradspec/{name}.py" for name in ("engine", "evidence", "layouts", "measurement", "related", "rounding")),
+    *(f"gradspec/{name}.py" for name in ("directions", "domains", "engine", "evidence", "layouts", "measurement")),
+    *(f"gradspec/{name}.py" for name in ("nearby", "related", "rounding")),
     *(f"gradspec/{name}.py" for name in ("strategies", "tally", "trial", "values")),
 )
 """What decides a verdict; what it is about, the op itself, has a hash of its own."""

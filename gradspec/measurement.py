@@ -20,19 +20,16 @@ from gradspec.directions import (
     tied_entries,
     together,
 )
+from gradspec.nearby import at_ordinary, nearby, only_float32
 from gradspec.oracles.complex_step import complex_step
 from gradspec.oracles.estimate import Estimate
 from gradspec.oracles.finite_difference import STEPS, finite_difference
 from gradspec.trial import EPS, Trial
-from gradspec.values import Interval
 
 SHARP = 1e-8  # relative error below which an estimate needs no second try
 CHAOS = 2.0**-10  # of an output; a change of this size by a few ulps that is not in proportion to them is no derivative
 PROPORTIONS = (4.0, 8.0, 16.0)  # ulps; one alone may be lost in the rounding of what they enter
 APART = 10.0  # two estimates further apart than this many of their errors contradict each other
-GOLDEN = (5**0.5 - 1) / 2  # multiples of it, modulo 1, are spread evenly
-SHORT = 2.0**16  # a number with no more binary digits than that tells nothing of how it was computed
-TELLING = 3  # different longer ones that are all numbers of float32 are no accident
 JUMP = 2.0**10  # ulps; a larger answer to one ulp is no rounding: a branch, or a cliff
 
 
@@ -219,31 +216,20 @@ class Measurement:
         return np.where(np.isfinite(y), y, 0.0), np.where(np.isfinite(x_bar), x_bar, 0.0)
 
     @cached_property
+    def _nearby(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        return nearby(self.trial)
+
+    @cached_property
+    def _ordinary(self) -> tuple[np.ndarray, np.ndarray]:
+        return at_ordinary(self.trial)
+
+    @cached_property
     def is_coarse(self) -> bool:
         """Whether forward computes in float32 though it is given float64: it returns numbers of float32 everywhere.
 
         Numbers of few digits, such as integers or the bounds of a clip, are so by themselves.
         """
-        usual = _long(self._ordinary[0])  # a large number may be long for its size alone
-        seen = np.unique(np.concatenate([usual, *(_long(y) for y in (self.trial.y64, *(y for y, _ in self._nearby)))]))
-        return bool(usual.size) and seen.size >= TELLING and bool((seen.astype(np.float32) == seen).all())
-
-    @cached_property
-    def _nearby(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Outputs (m,) and cotangents (n') at the same inputs with signs flipped, entries reversed, closer to 0."""
-        trial, found = self.trial, []
-        for change in (np.negative, _reversed, _closer):
-            drawn = [change(u) if u.dtype.kind == "f" else u for u in trial.drawn64]
-            if all(map(_is_inside, drawn, trial.domains)):  # moved inside it would not be of this magnitude any more
-                found.append(trial.pulled_back(drawn, trial.y_bar64))
-        return found
-
-    @cached_property
-    def _ordinary(self) -> tuple[np.ndarray, np.ndarray]:
-        """Outputs (m,) and cotangents (n') at ordinary inputs of the same shapes."""
-        trial = self.trial
-        drawn = [_ordinary(u, domain) for u, domain in zip(trial.drawn64, trial.domains, strict=True)]
-        return trial.pulled_back(drawn, trial.y_bar64)
+        return only_float32(self._ordinary[0], [self.trial.y64, *(y for y, _ in self._nearby)])
 
 
 def complex_slopes(trial: Trial, moves: np.ndarray) -> np.ndarray | None:
@@ -251,33 +237,6 @@ def complex_slopes(trial: Trial, moves: np.ndarray) -> np.ndarray | None:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("error", np.exceptions.ComplexWarning)  # a forward that drops the imaginary part
         return complex_step(trial.complex_outputs, trial.point, moves)
-
-
-def _long(y: np.ndarray) -> np.ndarray:
-    """The finite numbers in *y* with more digits than a short one."""
-    digits = np.frexp(y)[0] * SHORT
-    return np.asarray(y[np.isfinite(y) & (digits != np.round(digits))])
-
-
-def _closer(u: np.ndarray) -> np.ndarray:
-    return u / 8
-
-
-def _ordinary(u: np.ndarray, domain: Interval) -> np.ndarray:
-    """Spread ordinary values in place of *u*, none in the middle of the domain, where ops have their zeros."""
-    if u.dtype.kind != "f":
-        return u
-    low, high = domain.typical
-    places = np.arange(1, u.size + 1) * GOLDEN % 1.0
-    return domain.repaired((low + (high - low) * places).reshape(u.shape))
-
-
-def _is_inside(u: np.ndarray, domain: Interval) -> bool:
-    return bool(np.array_equal(u, domain.repaired(u)))
-
-
-def _reversed(u: np.ndarray) -> np.ndarray:
-    return u.reshape(-1)[::-1].reshape(u.shape)
 
 
 def _joined(parts: list[tuple[Directions, Estimate]]) -> tuple[Directions, Estimate]:

@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from gradspec.caller import CallFailedError, float_outputs
+from gradspec.cotangents import signs_by_value
 from gradspec.directions import Directions
 from gradspec.measurement import JUMP, Measurement
+from gradspec.oracles.torch_autograd import ReferenceFailedError, available, torch_autograd
 from gradspec.trial import EPS, JITTERS, Trial
 
 ROUNDING = 64.0  # ulps of the terms that a correct rule may lose
@@ -176,12 +178,37 @@ class Rounding(Measurement):
             * EPS["float32"]
             * (terms + np.abs(directions.moves).max(axis=1, initial=0.0) * np.abs(self.trial.v).sum())
         )
-        lost = self.trial.lost_by_reference
+        lost = self.lost_by_reference
         if lost is None:
             return bar, (excess > bar) & ((excess <= np.maximum(cap, bar)) | unknowable)
         theirs = np.max([np.abs(self.claims(error, directions)) for error in lost], axis=0)
         bar = bar + np.minimum(NOISE * np.nan_to_num(theirs, nan=0.0, posinf=0.0), cap)
         return bar, (excess > bar) & unknowable
+
+    @cached_property
+    def lost_by_reference(self) -> list[np.ndarray] | None:
+        """What the reference's cotangents (n') lose in float32, at four points an ulp apart; None without one."""
+        if self.trial.op.torch is None or not available():
+            return None
+        eps = EPS["float32"]
+        try:
+            return [self._lost(count * eps, seed) for seed, count in enumerate(JITTERS)]
+        except ReferenceFailedError:
+            return None
+
+    def _lost(self, relative: float, seed: int) -> np.ndarray:
+        trial, rng = self.trial, np.random.default_rng((self.trial.case.seed, 8, seed))
+        point = trial.point * (1.0 + relative * signs_by_value(trial.point, rng))
+        drawn = [
+            domain.repaired(u.astype(np.float32)) if u.dtype.kind == "f" else u
+            for u, domain in zip(trial.unflattened(point), trial.domains, strict=True)
+        ]
+        answers = [
+            torch_autograd(trial.op, trial.transformed(drawn, dtype), trial.case.params, trial.y_bar64, dtype)
+            for dtype in ("float32", "float64")
+        ]
+        rough, exact = (trial.flat_cotangents(answer.cotangents) for answer in answers)
+        return np.asarray(rough - exact)
 
     @cached_property
     def cancellation(self) -> np.ndarray:

@@ -14,7 +14,7 @@ from gradspec.analytic import Analytic
 from gradspec.caller import Arrays, Caller, CallFailedError, flattened, float_outputs
 from gradspec.cotangents import Signs, drawn_cotangent, drawn_signs, signs_by_value
 from gradspec.domains import Case
-from gradspec.oracles.torch_autograd import ReferenceFailedError, TorchAnswer, available, torch_autograd
+from gradspec.oracles.torch_autograd import ReferenceFailedError, TorchAnswer, torch_autograd
 from gradspec.spec import Op
 from gradspec.values import Interval, interval
 
@@ -145,12 +145,15 @@ class Trial(Caller):
     def unflattened(self, point: np.ndarray) -> Arrays:
         """The drawn inputs for a flat vector; nobody else holds these arrays."""
         places = self._places
+        if len(places) == 1:  # the usual case, thousands of times
+            return (point.reshape(places[0][2]).copy(),)
         return tuple([u.copy() if at is None else point[at].reshape(shape).copy() for at, u, shape in places])
 
     def outputs(self, point: np.ndarray) -> np.ndarray:
         """Forward as a function (n,) -> (m,) in float64; NaN where it raises."""
         try:
-            ys, _ = self.forward(self.transformed(self.unflattened(point), "float64", ours=True))
+            inputs = self.unflattened(point)
+            ys, _ = self.forward(inputs if self.is_plain else self.transformed(inputs, "float64", ours=True))
         except CallFailedError:
             return np.full(self.v.size, np.nan)
         flat = float_outputs(ys)
@@ -276,31 +279,6 @@ class Trial(Caller):
             return torch_autograd(self.op, self.transformed(self.drawn64, "float64"), self.case.params, self.y_bar64)
         except ReferenceFailedError as error:
             return error
-
-    @cached_property
-    def lost_by_reference(self) -> list[np.ndarray] | None:
-        """What the reference's cotangents (n') lose in float32, at four points an ulp apart; None without one."""
-        if self.op.torch is None or not available():
-            return None
-        eps = EPS["float32"]
-        try:
-            return [self._lost(count * eps, seed) for seed, count in enumerate(JITTERS)]
-        except ReferenceFailedError:
-            return None
-
-    def _lost(self, relative: float, seed: int) -> np.ndarray:
-        rng = np.random.default_rng((self.case.seed, 8, seed))
-        point = self.point * (1.0 + relative * signs_by_value(self.point, rng))
-        drawn = [
-            domain.repaired(u.astype(np.float32)) if u.dtype.kind == "f" else u
-            for u, domain in zip(self.unflattened(point), self.domains, strict=True)
-        ]
-        answers = [
-            torch_autograd(self.op, self.transformed(drawn, dtype), self.case.params, self.y_bar64, dtype)
-            for dtype in ("float32", "float64")
-        ]
-        rough, exact = (self.flat_cotangents(answer.cotangents) for answer in answers)
-        return np.asarray(rough - exact)
 
     def moved(self, shift: np.ndarray) -> Trial:
         """The same case a little aside: *shift* (n,) in units of 2^-6 of each entry's scale, kept inside the domain."""

@@ -121,9 +121,8 @@ def _plateau(slopes: np.ndarray, rounding: np.ndarray, *, levels: int) -> tuple[
     count = spread.shape[1]
     error = spread + 2 * rounding[:, levels : levels + count]
     error[~np.isfinite(error)] = np.inf
-    lines, entries = np.ogrid[: error.shape[0], : error.shape[2]]
     chosen = error.argmin(axis=1)
-    best = (lines, chosen, entries)
+    best = (np.arange(error.shape[0])[:, None], chosen, np.arange(error.shape[2]))
     value, sharpness = here[best], error[best]
     # Shorter steps that are as sure of another slope: the longer ones have gone past a jump.
     bars = rounding[:, levels:]

@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 from gradspec import Op, Verdict, check_vjp, real, verify
+from gradspec.checks.torch_value import _values
+from gradspec.domains import Case
+from gradspec.trial import Trial
 
 OFFSET, ROWS = 555.0, 24
 
@@ -126,3 +129,15 @@ def test_float64_is_not_taken_for_float32(forward: Any) -> None:
     report = verify(op, checks=["contract"])
 
     assert Verdict.FAIL not in {check.verdict for check in report.checks}, str(report)
+
+
+@pytest.mark.parametrize("difference", [0.0, 1.0])
+def test_a_bar_that_is_no_number_accuses_nobody(difference: float) -> None:
+    """Rounding that cannot be measured leaves a value open, also a 0 that is equal."""
+    op = Op(
+        name="same", forward=lambda x: (1.0 * x, None), vjp=lambda _, y_bar: (1.0 * y_bar,), inputs={"x": real("n")}
+    )
+    x, unknown = np.zeros(2), np.full(2, np.nan)
+    case = Case(sizes={"n": 2}, lead=(), params={}, keys={}, drawn=(x,), dtype="float64", seed=0)
+
+    assert _values(Trial(op, case), x + difference, x, x, unknown).mismatch is None

@@ -31,6 +31,23 @@ def _writes_saved(saved: np.ndarray, y_bar: np.ndarray) -> tuple[np.ndarray]:
     return (own * y_bar,)
 
 
+def _keeps_y() -> dict[str, Any]:
+    """Two x from the y that was handed out: its memory is taken for the cotangent."""
+    handed_out: dict[int, np.ndarray] = {}
+
+    def forward(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        y = x * x
+        handed_out[id(x)] = y
+        return y, x
+
+    def vjp(x: np.ndarray, y_bar: np.ndarray) -> tuple[np.ndarray]:
+        y = handed_out.get(id(x), np.empty_like(x))  # a copy of what was saved has no y of its own
+        np.multiply(2 * x, y_bar, out=y)
+        return (y.copy(),)
+
+    return {"forward": forward, "vjp": vjp}
+
+
 def _cached_buffer() -> Callable[..., Any]:
     buffers: dict[Any, np.ndarray] = {}
 
@@ -103,6 +120,7 @@ BREACHES: dict[str, tuple[Callable[[], Op], str]] = {
         lambda: square(forward=lambda x: (x * x, [x.copy()]), vjp=_writes_saved),
         "vjp writes into its residuals (`saved`)",
     ),
+    "writes into y": (lambda: square(**_keeps_y()), "vjp writes into the y that forward returned"),
     "returns a cached buffer": (
         lambda: square(vjp=_cached_buffer()),
         "vjp returns a buffer that its next call overwrites, for input 'x'",
