@@ -145,8 +145,8 @@ class Op:
         source: Where the formula comes from.
         sizes: Size symbol -> (smallest, largest), inclusive; (0, 4) for symbols not named.
         where: ``(sizes, params) -> bool``; removes combinations without a meaning.
-        dtypes: The float dtypes to verify. Differences are taken of a forward in float64, whichever are listed: it must
-            compute in the dtype of its inputs.
+        dtypes: The float dtypes to verify. Differences are taken of a forward that is given float64, whichever are
+            listed; with float32 alone it may compute in float32 all the same, and they see four digits.
         linear_in: Names of inputs in which the op is linear, or affine: linear plus what they do not enter.
         kinks: Where the op has kinks, in words.
         examples: Inputs that are always tried: tuples of arrays, or mappings name -> array or param.
