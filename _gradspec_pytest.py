@@ -7,6 +7,7 @@ pytest run of every project that has gradspec installed. gradspec itself is impo
 from __future__ import annotations
 
 import base64
+import difflib
 import importlib.util
 import math
 import sys
@@ -98,19 +99,15 @@ class OpsFile(pytest.File):
         """One item per (op, check)."""
         from gradspec.checks import CHECKS
         from gradspec.errors import GradspecError
-        from gradspec.targets import by_name, collection
+        from gradspec.targets import collection
 
-        where = self.config.getini("gradspec_ops")
         try:
-            ops = collection(where)
-            names = self.config.getoption("gradspec_op")
-            chosen = [by_name(name, ops, where) for name in names] if names else ops
+            ops = collection(self.config.getini("gradspec_ops"))
         except GradspecError as error:
             raise self.CollectError(str(error)) from None
-        for op in chosen:
+        for op in ops:
             for check in CHECKS:
-                if _is_wanted(self.config, op.name, check.name):
-                    yield OpItem.from_parent(self, name=f"{op.name}-{check.name}", op=op, check=check.name)
+                yield OpItem.from_parent(self, name=f"{op.name}-{check.name}", op=op, check=check.name)
 
 
 class OpItem(pytest.Item):
@@ -153,6 +150,26 @@ class OpItem(pytest.Item):
         return Path(path) if path else self.path, int(line) - 1 if path else None, self.name
 
 
+class Complaint(pytest.Item):
+    """A mistake in the options that only a worker of xdist sees: an error there would be an internal one of pytest."""
+
+    def __init__(self, *, text: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.text = text
+
+    def runtest(self) -> None:
+        """Say it."""
+        raise pytest.UsageError(self.text)
+
+    def repr_failure(self, *_: Any, **__: Any) -> str:
+        """The text alone."""
+        return self.text
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        """The option, no file."""
+        return self.path, None, self.name
+
+
 def _is_wanted(config: pytest.Config, op: str, check: str) -> bool:
     names, checks = config.getoption("gradspec_op"), config.getoption("gradspec_check")
     return (not names or op in names) and (not checks or check in checks)
@@ -162,19 +179,29 @@ def _pair(item: pytest.Item) -> tuple[str, str, str] | None:
     """Op, check and the key of the op's report, of an item of ours or a test that ``gradspec.pytest_tests`` made."""
     if isinstance(item, OpItem):
         return item.op.name, item.check, item.op.name
-    if not getattr(getattr(item, "function", None), "gradspec", False):
+    params = getattr(getattr(item, "callspec", None), "params", {})
+    if not getattr(getattr(item, "function", None), "made_by_gradspec", False) or not {"op", "check"} <= params.keys():
         return None
-    params = item.callspec.params  # type: ignore[attr-defined]  # that of a parametrized function
     return params["op"].name, params["check"], f"{item.path}::{params['op'].name}"
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The marker and the options --gradspec-op and --gradspec-check are for the tests of test modules, too."""
+    """Select by --gradspec-op and --gradspec-check, and let -m select: in test modules, too."""
     pairs = [_pair(item) for item in items]
+    known = {pair[0] for pair in pairs if pair is not None}
     for item, pair in zip(items, pairs, strict=True):
         if pair is not None:
             item.add_marker("gradspec")
+    for name in config.getoption("gradspec_op") or () if known else ():
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=3)
+            hint = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(sorted(known))}"
+            text = f"--gradspec-op: no op named {name!r} was collected; {hint}"
+            if not hasattr(config, "workerinput"):
+                raise pytest.UsageError(text)
+            items[:] = [Complaint.from_parent(items[0].session, name="--gradspec-op", text=text)]
+            return
     kept = [pair is None or _is_wanted(config, *pair[:2]) for pair in pairs]
     if all(kept):
         return

@@ -208,5 +208,5 @@ def flattened(arrays: Sequence[np.ndarray]) -> np.ndarray:
 def float_outputs(ys: Sequence[np.ndarray]) -> np.ndarray:
     """(m,) the entries of those outputs that are no integers, in float64."""
     if len(ys) == 1 and ys[0].dtype == FLOAT64:
-        return ys[0].reshape(-1)
+        return np.asarray(ys[0]).reshape(-1)  # a matrix would stay one
     return flattened([y for y in ys if y.dtype.kind == "f"])

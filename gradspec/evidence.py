@@ -191,13 +191,17 @@ class Evidence(Rounding):
             known &= self.is_float32_sound
             known &= ~self.is_beyond_float32(directions, want)
         # Where an op is saturated, that its derivative is nothing against its usual size is all there is to know.
-        limit = CONCLUSIVE[dtype] * np.fmax(np.fmax(terms, np.abs(want)), np.fmax(unit, usual))
+        limit = CONCLUSIVE["float32" if self.is_coarse else dtype] * np.fmax(
+            np.fmax(terms, np.abs(want)), np.fmax(unit, usual)
+        )
         # A wild claim enlarges the terms; the oracle has to be sharp against what it says itself, too.
         known &= error <= SHARP_ENOUGH * np.fmax(
             np.fmax(self.value_terms(directions), np.abs(want)), np.fmax(unit, usual)
         )
         conclusive = known & (bar <= limit)
         wrong = conclusive & ~(np.abs(claim - want) <= bar + width)
+        if dtype == "float32" and wrong.any() and self.loses_a_kink:
+            wrong, conclusive = np.zeros_like(wrong), conclusive & ~wrong
         if dtype == "float32" and wrong.any():
             bar, undecided = self.excused_in_float32(directions, np.abs(claim - want) - width, bar, terms)
             conclusive = conclusive & ~undecided

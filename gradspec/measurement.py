@@ -225,10 +225,7 @@ class Measurement:
 
     @cached_property
     def is_coarse(self) -> bool:
-        """Whether forward computes in float32 though it is given float64: it returns numbers of float32 everywhere.
-
-        Numbers of few digits, such as integers or the bounds of a clip, are so by themselves.
-        """
+        """Whether forward computes in float32 though it is given float64: it returns numbers of float32 everywhere."""
         return only_float32(self._ordinary[0], [self.trial.y64, *(y for y, _ in self._nearby)])
 
 

@@ -10,8 +10,9 @@ from gradspec.trial import Trial
 from gradspec.values import Interval
 
 GOLDEN = (5**0.5 - 1) / 2  # multiples of it, modulo 1, are spread evenly
-SHORT = 2.0**16  # a number with no more binary digits than that tells nothing of how it was computed
-TELLING = 3  # different longer ones that are all numbers of float32 are no accident
+SHORT = 2.0**21  # a number with no more binary digits than that, of float32's 24, tells nothing of how it was computed
+TELLING = 2  # numbers of float32, and none that is not, that are no multiples of the last digit of the largest
+DIGITS = 24  # of float32, binary
 
 
 def nearby(trial: Trial) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -26,37 +27,43 @@ def nearby(trial: Trial) -> list[tuple[np.ndarray, np.ndarray]]:
 
 def at_ordinary(trial: Trial) -> tuple[np.ndarray, np.ndarray]:
     """Outputs (m,) and cotangents (n') at ordinary inputs of the same shapes."""
-    drawn = [_ordinary(u, domain) for u, domain in zip(trial.drawn64, trial.domains, strict=True)]
+    drawn, start = [], 1
+    for u, domain in zip(trial.drawn64, trial.domains, strict=True):
+        drawn.append(_ordinary(u, domain, start))
+        start += u.size  # equal inputs are not ordinary: the cross product of two is 0
     return trial.pulled_back(drawn, trial.y_bar64)
 
 
 def only_float32(usual: np.ndarray, others: Iterable[np.ndarray]) -> bool:
     """Whether outputs computed in float64 are numbers of float32, at ordinary inputs and at others.
 
-    Numbers of few digits, such as integers or the bounds of a clip, are so by themselves, and large ones for their
-    size: so some of the *usual* ones must have more.
+    Numbers of few digits, such as the bounds of a clip, are so by themselves, and so are multiples of one power of two,
+    such as integers: the digits of a number of float32 begin where it does, not at a fixed place.
     """
-    long = _long(usual)
-    seen = np.unique(np.concatenate([long, *map(_long, others)]))
-    return bool(long.size) and seen.size >= TELLING and bool((seen.astype(np.float32) == seen).all())
+    seen = np.unique(np.concatenate([usual, *others]))
+    seen = seen[np.isfinite(seen) & (seen != 0)]
+    if not _is_long(usual[np.isfinite(usual)]).any():
+        return False
+    place = np.ldexp(seen, DIGITS - np.frexp(np.abs(seen).max())[1])  # 1 is the last digit of the largest
+    return bool((seen.astype(np.float32) == seen).all() and (place != np.round(place)).sum() >= TELLING)
 
 
-def _long(y: np.ndarray) -> np.ndarray:
-    """The finite numbers in *y* with more digits than a short one."""
+def _is_long(y: np.ndarray) -> np.ndarray:
+    """Which numbers have more digits than tell nothing."""
     digits = np.frexp(y)[0] * SHORT
-    return np.asarray(y[np.isfinite(y) & (digits != np.round(digits))])
+    return np.asarray(digits != np.round(digits))
 
 
 def _closer(u: np.ndarray) -> np.ndarray:
     return u / 8
 
 
-def _ordinary(u: np.ndarray, domain: Interval) -> np.ndarray:
+def _ordinary(u: np.ndarray, domain: Interval, start: int) -> np.ndarray:
     """Spread ordinary values in place of *u*, none in the middle of the domain, where ops have their zeros."""
     if u.dtype.kind != "f":
         return u
     low, high = domain.typical
-    places = np.arange(1, u.size + 1) * GOLDEN % 1.0
+    places = np.arange(start, start + u.size) * GOLDEN % 1.0
     return domain.repaired((low + (high - low) * places).reshape(u.shape))
 
 

@@ -148,8 +148,7 @@ class Rounding(Measurement):
         """(p,) the rounding that entries of an input may pass to each other, where they meet in an output.
 
         All entries of x - x.mean() have the rounding of the mean, also one whose slope answers to no move of x: the
-        first of (0, -0.05, -0.05) + 555 after a division by their deviation. Unlike :meth:`rule_noise` it accuses
-        nobody less for being wrong by more: what it explains is left open.
+        first of (0, -0.05, -0.05) + 555 after a division by their deviation. What it explains is not compared.
         """
         scale = np.where(directions.scale > 0, directions.scale, 1.0)
         base = self.claims(self.trial.exact_rule[1], directions)
@@ -159,6 +158,8 @@ class Rounding(Measurement):
         if directions is self.directions:
             seen = (self.estimate.value != 0)[:, self.trial.v != 0].astype(float)
             meet &= (seen @ seen.T > 0) | np.eye(len(directions), dtype=bool)
+        lone = directions.entries >= 0
+        meet &= lone | ~lone[:, None]  # a direction that moves all entries would pass on the noise of any to any other
         limit = SHARED[self.trial.case.dtype] * terms
         noise = np.minimum(NOISE * np.nan_to_num(moved, nan=0.0, posinf=0.0), limit)
         return np.asarray(np.where(meet, noise / scale, 0.0).max(axis=1, initial=0.0) * scale)
@@ -259,6 +260,17 @@ class Rounding(Measurement):
         beyond = np.nan_to_num(lost - np.nan_to_num(self.moved_by_ulps, nan=np.inf), nan=0.0, neginf=0.0)
         largest = max(float(np.abs(trial.y64).max(initial=0.0)), TINY["float32"])
         return max(float(beyond.max(initial=0.0)), 0.0) / largest
+
+    @cached_property
+    def loses_a_kink(self) -> bool:
+        """Whether float32 has no digit right of an output that y_bar looks at, where that has a kink.
+
+        (a + a + a) / 3 is not always a: the deviation of equal entries is an ulp instead of 0, and has another slope.
+        """
+        given, exact = float_outputs(self.trial.ys), self.trial.y64
+        lost = np.abs(given - exact) > np.maximum(np.abs(given), np.abs(exact)) / 2
+        kinked = (~np.isfinite(self.estimate.value) | (self.estimate.width > 0)).any(axis=0)
+        return bool((lost & kinked & (self.trial.v != 0)).any())
 
     @cached_property
     def is_float32_sound(self) -> bool:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
 from hypothesis import strategies as st
 
 from gradspec.domains import COTANGENTS, Case, Recipe, make_case, sharing
@@ -51,3 +55,25 @@ def cases(op: Op) -> st.SearchStrategy[Case]:
     """
     space = Space(op)
     return strategy(space).map(lambda recipe: make_case(space, recipe))
+
+
+@contextmanager
+def without_constants() -> Iterator[None]:
+    """Keep the constants of whatever modules are loaded out of the draws: a seed is to give the same cases anywhere.
+
+    Hypothesis has no setting for it. Where another version has no such method its draws stay as they are.
+    """
+    provider: Any = None
+    with suppress(ImportError):
+        from hypothesis.internal.conjecture.providers import HypothesisProvider
+
+        provider = HypothesisProvider
+    method = getattr(provider, "_maybe_draw_constant", None)
+    if method is None:
+        yield
+        return
+    provider._maybe_draw_constant = lambda *_, **__: None
+    try:
+        yield
+    finally:
+        provider._maybe_draw_constant = method

@@ -13,6 +13,9 @@ from gradspec.locating import Seen
 
 KEPT = 8  # failing cases, to choose the clearest from
 LARGE, KEPT_OF_LARGE = 4096, 2  # entries of a case that takes long to word, and how many of such are kept
+CONCLUSIVE_SHARE = 0.95  # of a check's comparisons must count for a PASS
+SIGHTED_SHARE = 1 / 4  # of the cases where the rule gives a derivative one must have been compared: zeros prove little
+MIN_STATED = 2  # such cases before that is asked
 ENOUGH = 24  # failing cases of one input: no further one would tell more
 
 
@@ -25,6 +28,8 @@ class Tally:
     compared: int = 0
     comparisons: int = 0
     conclusive: int = 0
+    stated: int = 0  # sampled cases in which the rule gives a derivative other than 0
+    sighted: int = 0  # those of them in which such a derivative was compared
     evaluations: int = 0
     resolution: float = math.inf
     discrepancy: float = 0.0
@@ -42,12 +47,26 @@ class Tally:
             return False
         return max(Counter(name for seen, name, _ in self.failing if seen.sampled).values(), default=0) >= ENOUGH
 
+    @property
+    def blindness(self) -> str:
+        """Why what was compared is too little for a PASS; "" if it is not."""
+        if self.comparisons == 0 or self.conclusive == 0:
+            return "nothing was compared" + (f": {next(iter(self.notes))}" if self.notes else "")
+        if self.conclusive < CONCLUSIVE_SHARE * self.comparisons:
+            return f"only {self.conclusive} of {self.comparisons} comparisons were sharp enough to count"
+        if self.stated >= MIN_STATED and self.sighted < SIGHTED_SHARE * self.stated:
+            return f"a derivative was compared in {self.sighted} of the {self.stated} cases where the rule gives one"
+        return ""
+
     def add(self, case: Case, outcomes: Sequence[Outcome], seen: Seen) -> None:
         """Count what the check said of one case, which is remembered as *seen*.
 
         A case that was sought out because its bar was nearly reached is no sample of the domain: what is too blurred to
         count there says nothing of how sharply the check sees elsewhere.
         """
+        if seen.sampled and any(outcome.stated for outcome in outcomes):
+            self.stated += 1
+            self.sighted += any(outcome.conclusive and math.isfinite(outcome.resolution) for outcome in outcomes)
         self.disputes += [outcome.dispute for outcome in outcomes[:1] if outcome.dispute]
         for outcome in outcomes:
             self.compared += outcome.entries

@@ -138,7 +138,7 @@ def pytest_tests(ops: Op | Iterable[Op]) -> Callable[..., None]:
                 result = next(r for r in session.reports[key].checks if r.name == check)
                 request.node.stash[RECORD] = summary(op, result, target)
 
-    test.gradspec = True  # type: ignore[attr-defined]  # by this the plugin knows them
+    test.made_by_gradspec = True  # type: ignore[attr-defined]  # by this the plugin knows them
     return test
 
 

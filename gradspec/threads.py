@@ -15,9 +15,12 @@ from gradspec.spec import Op
 
 @contextmanager
 def one_thread(op: Op) -> Iterator[None]:
-    """Keep torch to one thread, if it is loaded or *op* will load it; its own count comes back afterwards."""
+    """Keep torch to one thread, if it is loaded or *op* will load it; its own count comes back afterwards.
+
+    The count is the process's: of several threads that verify at once, the last to end leaves what it found.
+    """
     if op.torch is not None:
-        with suppress(ImportError):
+        with suppress(Exception):  # a torch whose libraries are missing raises OSError: the checks say so
             import_module("torch")
     torch = sys.modules.get("torch")
     if torch is None:

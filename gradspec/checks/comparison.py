@@ -49,6 +49,7 @@ def outcomes(
                 conclusive=int(good.sum()),
                 resolution=float(sharpness[np.isfinite(sharpness)].min(initial=np.inf)),
                 discrepancy=float(discrepancy[good].max(initial=0.0)),
+                stated=bool((mine & (judgement.claim != 0)).any()),
                 mismatch=partial(describe, name) if (wrong & mine).any() else None,
                 note=(notes or {}).get(name, ""),
             )

@@ -45,7 +45,9 @@ def _breaches(trial: Trial, evidence: Evidence) -> Iterator[Mismatch]:
 
 
 def _precision(trial: Trial, evidence: Evidence) -> Iterator[Mismatch]:
-    if trial.case.dtype == "float64" and trial.is_inside and evidence.is_coarse:
+    """A rounding that nobody sees from outside; outputs whose dtype is float32 say it themselves."""
+    hidden = trial.case.dtype == "float64" and all(y.dtype != np.float32 for y in trial.ys)
+    if hidden and trial.is_inside and evidence.is_coarse:
         yield Mismatch(
             headline="forward computes in float32, though its inputs are float64",
             kind="forward float32",

@@ -61,6 +61,7 @@ class Outcome:
         conclusive: How many of them had a bar small enough.
         resolution: Smallest relative error that could be seen.
         discrepancy: Largest difference over bar.
+        stated: Whether the rule gives a derivative other than 0 here.
         mismatch: The failure, if it is one; or a function that words it, since that takes evaluations of its own.
         note: A remark that changes no verdict.
         dispute: The evidence that the oracles contradict each other here, whatever the rule says.
@@ -72,6 +73,7 @@ class Outcome:
     conclusive: int = 0
     resolution: float = math.inf
     discrepancy: float = 0.0
+    stated: bool = False
     mismatch: Mismatch | Callable[[], Mismatch] | None = None
     note: str = ""
     dispute: str = ""

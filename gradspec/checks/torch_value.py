@@ -51,15 +51,20 @@ def value_torch(trial: Trial, evidence: Evidence) -> list[Outcome]:
 
 
 def _value_terms(trial: Trial, evidence: Evidence) -> np.ndarray:
-    """(m,) the terms that enter each output: |y|, Σ |∂y/∂x| |x| where known, and |y| elsewhere, up to |x|."""
+    """(m,) the terms that enter each output: |y|, Σ |∂y/∂x| |x|, and |y| elsewhere, up to |x|.
+
+    Where a slope is not known, as at ties that cancel exactly, the largest terms of all outputs count, too.
+    """
     single = evidence.directions.entries >= 0
     terms = np.abs(trial.y64) + evidence.saturated
     if single.sum() < trial.point.size:
         return np.asarray(terms + terms.max(initial=0.0))
     directions, estimate = evidence.directions, evidence.estimate
-    slopes = np.nan_to_num(np.abs(estimate.value[single]), nan=0.0, posinf=0.0) / directions.scale[single, None]
-    size = np.abs(trial.point[directions.entries[single]])
-    return np.asarray(terms + (slopes * size[:, None]).sum(axis=0))
+    slopes, size = np.abs(estimate.value[single]), np.abs(trial.point[directions.entries[single]])
+    unknown = ~np.isfinite(slopes)
+    slopes = np.where(unknown, 0.0, slopes) / directions.scale[single, None]
+    terms = terms + (slopes * size[:, None]).sum(axis=0)
+    return np.asarray(np.where(unknown.any(axis=0), terms + terms.max(initial=0.0), terms))
 
 
 def _values(trial: Trial, y: np.ndarray, want: np.ndarray, noise: np.ndarray, terms: np.ndarray) -> Outcome:

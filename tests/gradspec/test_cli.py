@@ -32,7 +32,7 @@ wrong = Op(name="wrong", forward=forward, vjp=lambda s, y_bar: (3 * s * y_bar,),
 count = Op(name="count", forward=forward, vjp=lambda s, y_bar: (2 * s * y_bar, y_bar), inputs={"x": real("n")})
 blind = Op(
     name="blind", forward=lambda x: (np.sin(1e9 * x), x), vjp=lambda s, y_bar: (1e9 * np.cos(1e9 * s) * y_bar,),
-    inputs={"x": real("n")}, dtypes=("float64",),
+    inputs={"x": real("n", lo=1.0, hi=9.0)}, dtypes=("float64",),
 )
 OPS = (square, cube)
 """

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +18,7 @@ from gradspec.checks import CHECKS, selected
 from gradspec.oracles import torch_autograd
 from tests.gradspec.samples import power, power_vjp, square, square_forward, square_vjp, times, wrong_vjp
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 TORCH_CHECKS = ("value_torch", "vjp_torch")
 
 
@@ -260,6 +266,48 @@ def test_the_same_seed_gives_the_same_report(op: Any) -> None:
     assert first.pop("seconds") >= 0
     assert second.pop("seconds") >= 0
     assert first == second
+
+
+def test_a_seed_draws_the_same_whatever_is_loaded(tmp_path: Path) -> None:
+    """Hypothesis would mix the constants of modules into its draws."""
+    (tmp_path / "numbers_of_mine.py").write_text("A = [" + ", ".join(map(str, range(3, 900, 7))) + "]\n")
+    text = "from tests.gradspec.samples import *; import gradspec; print(gradspec.verify(square(), seed=5).to_dict())"
+    said = []
+    for before in ("", "import gradspec.cli, numbers_of_mine; "):
+        path = os.pathsep.join((str(ROOT), str(tmp_path)))
+        command = [sys.executable, "-c", before + text]
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": path}
+        )
+        said.append(re.sub(r"'seconds': [\d.]+", "", done.stdout))
+    assert said[0] == said[1]
+
+
+def test_zeros_alone_are_no_pass() -> None:
+    """sin(1e9 x) has slopes that no step sees; that other entries do not enter an output is all that was compared."""
+    blind = square(
+        forward=lambda x: (np.sin(1e9 * x), x),
+        vjp=lambda x, y_bar: (1e9 * np.cos(1e9 * x) * y_bar,),
+        inputs={"x": real("n", lo=1.0, hi=9.0)},
+        dtypes=("float64",),
+    )
+    for seed in range(4):
+        report = verify(blind, seed=seed, checks=["vjp_finite_difference"])
+        assert Verdict.INCONCLUSIVE is report.verdict
+        assert report.checks[0].reason
+    floor = square(forward=lambda x: (np.floor(x), x), vjp=lambda x, y_bar: (0.0 * x * y_bar,), inputs={"x": real("n")})
+    assert Verdict.PASS is verify(floor).verdict
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+@pytest.mark.parametrize(
+    "forward",
+    [lambda x: (np.asmatrix(2 * x), None), lambda x: (np.ma.masked_array(2 * x, mask=np.zeros(x.shape)), None)],
+)
+def test_arrays_of_other_classes_are_arrays(forward: Any) -> None:
+    """A matrix keeps two axes when it is made flat; a masked array has methods of its own."""
+    op = square(forward=forward, vjp=lambda _, y_bar: (np.asarray(2 * y_bar),), inputs={"x": real("n d")})
+    assert Verdict.PASS is verify(op).verdict
 
 
 def test_another_seed_draws_other_values() -> None:

@@ -64,7 +64,6 @@ def test_a_wrong_op_fails_and_a_right_one_passes(tmp_path: Path) -> None:
         (["--gradspec-check", "vjp_algebra"], ["right-vjp_algebra", "wrong-vjp_algebra"]),
         (["-m", "gradspec", "-k", "contract"], ["right-contract", "wrong-contract"]),
         (["-m", "not gradspec"], []),
-        (["--gradspec-op", "left"], []),
     ],
 )
 def test_options_select(tmp_path: Path, arguments: list[str], expected: list[str]) -> None:
@@ -72,6 +71,15 @@ def test_options_select(tmp_path: Path, arguments: list[str], expected: list[str
     done = run(tmp_path, "--collect-only", "-q", *arguments)
     found = [line for line in done.stdout.splitlines() if "::" in line]
     assert [f"test_rules.py::test_gradients[{name}]" for name in expected] == found
+
+
+def test_an_op_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """By name, with those that there are; an attribute of the author's own is no mark of ours."""
+    done = run(tmp_path, "--gradspec-op", "left")
+    assert 4 == done.returncode
+    assert "no op named 'left' was collected; there are: right, wrong" in done.stderr
+    (tmp_path / "test_other.py").write_text("def test_it():\n    pass\n\ntest_it.made_by_gradspec = 'a note'\n")
+    assert 0 == run(tmp_path, "test_other.py").returncode
 
 
 def test_options_hold_beside_the_ops_of_the_plugin(tmp_path: Path) -> None:

@@ -47,3 +47,23 @@ def test_torch_is_not_loaded_for_an_op_without_it(monkeypatch: pytest.MonkeyPatc
     with one_thread(op):
         assert "torch" not in sys.modules
     monkeypatch.setitem(sys.modules, "torch", torch)
+
+
+def test_a_broken_torch_is_left_to_the_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One whose libraries are missing raises OSError where it is imported."""
+
+    def broken(_: str) -> object:
+        raise OSError("libtorch.so: not found")
+
+    monkeypatch.delitem(sys.modules, "torch")
+    monkeypatch.setattr("gradspec.threads.import_module", broken)
+    op = Op(
+        name="same",
+        forward=lambda x: (x, None),
+        vjp=lambda _, y_bar: (y_bar,),
+        inputs={"x": real("n")},
+        torch="torch.abs",
+    )
+    with one_thread(op):
+        pass
+    monkeypatch.setitem(sys.modules, "torch", torch)

@@ -101,6 +101,14 @@ SINC = Op(
     vjp=_sinc_vjp,
     inputs={"x": real("n d", typical=(-3.0, 3.0))},
 )
+CROSS = Op(
+    name="cross",  # torch fuses a product and a sum: what cancels in NumPy leaves its rounding there
+    forward=lambda a, b: (np.cross(a, b), (a, b)),
+    vjp=lambda saved, y_bar: (np.cross(saved[1], y_bar), np.cross(y_bar, saved[0])),
+    inputs={"a": real("n 3"), "b": real("n 3")},
+    torch="torch.linalg.cross",
+)
+PARALLEL = [[-9.63162406, 4.72982663, 4.72982663]]
 CASES: dict[str, Any] = {  # met at one seed in several: given here as they were found
     "complex step": (
         CHOLESKY,
@@ -118,6 +126,7 @@ CASES: dict[str, Any] = {  # met at one seed in several: given here as they were
         [[-1.4977588913832756, 1.5498181095802697, -1.399744877055738]],
         105,
     ),
+    "0 of a product fused with a sum": (CROSS, "value_torch", {"n": 1}, [PARALLEL, PARALLEL], [[1, 0, 0]], 80),
     "steps over many periods": (
         SINC,
         "vjp_finite_difference",
