@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from experiments.data import Place
-from experiments.directory import RunDirectory
+from experiments.directory import Progress, RunDirectory
 from experiments.execute import execute
 from experiments.executors import SchedulerError, open_executor
 from experiments.sweep import Outcome, Runs, sweep
@@ -176,7 +176,11 @@ def test_stopped_by_a_person(tmp_path: Path) -> None:
         command = long_sweep.started(tmp_path, address)
         command.send_signal(signal.SIGINT)
         _, said = command.communicate(timeout=PATIENCE)
-        directory = RunDirectory(tmp_path, long_sweep.RUNS[0])
+        (directory,) = (  # the worker takes whichever it is given first
+            directory
+            for directory in (RunDirectory(tmp_path, run) for run in long_sweep.RUNS)
+            if directory.progress() is Progress.STARTED
+        )
         with directory.locked():  # free when the worker has ended its run
             _, rows = directory.resume()
         assert processes[1].poll() is None, "the worker lives"
