@@ -7,11 +7,10 @@ pytest run of every project that has gradspec installed. gradspec itself is impo
 from __future__ import annotations
 
 import base64
-import difflib
 import importlib.util
 import math
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -175,34 +174,45 @@ def _is_wanted(config: pytest.Config, op: str, check: str) -> bool:
     return (not names or op in names) and (not checks or check in checks)
 
 
-def _pair(item: pytest.Item) -> tuple[str, str, str] | None:
+def _unknown(names: Sequence[str], ops: list[Any]) -> str:
+    """What is wrong with --gradspec-op; nothing is where no op was collected at all."""
+    if not names or not ops:
+        return ""
+    from gradspec.errors import TargetError
+    from gradspec.targets import by_name
+
+    try:
+        for name in names:
+            by_name(name, ops, "what was collected")
+    except TargetError as error:
+        return f"--gradspec-op: {error}"
+    return ""
+
+
+def _pair(item: pytest.Item) -> tuple[Any, str, str] | None:
     """Op, check and the key of the op's report, of an item of ours or a test that ``gradspec.pytest_tests`` made."""
     if isinstance(item, OpItem):
-        return item.op.name, item.check, item.op.name
+        return item.op, item.check, item.op.name
     params = getattr(getattr(item, "callspec", None), "params", {})
     if not getattr(getattr(item, "function", None), "made_by_gradspec", False) or not {"op", "check"} <= params.keys():
         return None
-    return params["op"].name, params["check"], f"{item.path}::{params['op'].name}"
+    return params["op"], params["check"], f"{item.path}::{params['op'].name}"
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Select by --gradspec-op and --gradspec-check, and let -m select: in test modules, too."""
     pairs = [_pair(item) for item in items]
-    known = {pair[0] for pair in pairs if pair is not None}
     for item, pair in zip(items, pairs, strict=True):
         if pair is not None:
             item.add_marker("gradspec")
-    for name in config.getoption("gradspec_op") or () if known else ():
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=3)
-            hint = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(sorted(known))}"
-            text = f"--gradspec-op: no op named {name!r} was collected; {hint}"
-            if not hasattr(config, "workerinput"):
-                raise pytest.UsageError(text)
-            items[:] = [Complaint.from_parent(items[0].session, name="--gradspec-op", text=text)]
-            return
-    kept = [pair is None or _is_wanted(config, *pair[:2]) for pair in pairs]
+    text = _unknown(config.getoption("gradspec_op") or (), [pair[0] for pair in pairs if pair is not None])
+    if text:
+        if not hasattr(config, "workerinput"):
+            raise pytest.UsageError(text)
+        items[:] = [Complaint.from_parent(items[0].session, name="--gradspec-op", text=text)]
+        return
+    kept = [pair is None or _is_wanted(config, pair[0].name, pair[1]) for pair in pairs]
     if all(kept):
         return
     config.hook.pytest_deselected(items=[item for item, keep in zip(items, kept, strict=True) if not keep])

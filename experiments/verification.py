@@ -12,7 +12,7 @@ from typing import Any
 
 from experiments.environment import one_thread
 from experiments.progress import Tell, silent
-from experiments.workers import process_pool
+from gradspec.processes import process_pool
 
 FULL_EXAMPLES = 100
 QUICK_EXAMPLES = 20

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import pickle
-import signal
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 from gradspec.errors import DeclarationError, TargetError
+from gradspec.processes import process_pool
 from gradspec.results import Report, Verdict, exit_code
 from gradspec.spec import Op
 
@@ -94,9 +92,7 @@ def verified(wanted: Sequence[tuple[Op, str]], how: How, workers: int = 1) -> It
     if min(workers, len(wanted)) <= 1:
         yield from (how.verify(op) for op, _ in wanted)
         return
-    # spawn: a forked child could inherit a lock that a thread of a numeric library holds
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(wanted)), mp_context=context, initializer=_die_quietly)
+    pool = process_pool(min(workers, len(wanted)))
     try:
         futures = [pool.submit(_pickled, where, op.name, how) for op, where in wanted]
         for (op, _), future in zip(wanted, futures, strict=True):
@@ -123,10 +119,6 @@ def _found(where: str) -> dict[str, Op]:
     from gradspec.targets import collection
 
     return {op.name: op for op in collection(where)}
-
-
-def _die_quietly() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _show(report: Report, *, quiet: bool) -> None:

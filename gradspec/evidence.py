@@ -1,8 +1,7 @@
 """What is known of one trial's derivative, and how exactly a rule can be expected to agree with it.
 
-The bar of a comparison has three parts, each with a reason:
-the oracle's own error; the rounding that any evaluation makes (eps times the terms that enter); and the measured
-rounding of this rule (how far its answer moves when its inputs move by ulps), which carries its conditioning.
+The bar of a comparison has three parts: the oracle's own error; the rounding that any evaluation makes (eps times the
+terms that enter); and the measured rounding of this rule (how far it moves when its inputs do by ulps): its conditioning.
 """
 
 from __future__ import annotations
@@ -101,10 +100,7 @@ class Evidence(Rounding):
         return judgement
 
     def _resolved(self, judgement: Judgement, directions: Directions) -> Judgement:
-        """Leave open where the rule's claims change sign over and over within the shortest step: sin(x²) at x = 5e6.
-
-        Slopes over any step average out to something flat and sharp there. Wrong rules are smooth, too.
-        """
+        """Leave open where the rule's claims change sign over and over within the shortest step: sin(x²) at x = 5e6."""
         open_now = np.zeros(len(directions), dtype=bool)
         looked_at, others = np.split(np.flatnonzero(judgement.wrong), [LOOKED_AT])
         for p in looked_at:
@@ -179,9 +175,8 @@ class Evidence(Rounding):
     ) -> Judgement:
         dtype = self.trial.case.dtype
         claim = self.claims(cotangent, directions)
-        # Where the derivative is 0 nothing is relative to it: a wrong rule would show at the size of y_bar.
-        # log(1 + exp(x)) is exactly 0 below -37, where its derivative is not. An oracle may round that 0, too: the
-        # gradient of layer_norm over one entry, which torch makes a few ulps of y_bar times a weight.
+        # Nothing is relative to a derivative of 0: a wrong rule would show at the size of y_bar. log(1 + exp(x)) is 0
+        # below -37, its derivative is not. An oracle may round that 0, too: torch's layer_norm over one entry.
         terms, floor, usual = self.rounding(np.where(np.isfinite(cotangent), cotangent, 0.0), directions)
         is_zero = (want == 0) | self._stands_still(directions)
         unit = np.where(is_zero, np.abs(self.trial.v).sum() * directions.scale, 0.0)
@@ -235,9 +230,8 @@ class Evidence(Rounding):
     def _at_ties(self, judgement: Judgement, directions: Directions) -> Judgement:
         """Accept, where entries are equal to others, any derivative that occurs at generic points nearby.
 
-        Where an op is not regular (a median with ties) both one-sided slopes of an entry can be 0 while a valid
-        choice gives 1: Clarke's subdifferential is sampled instead, along single entries and along directions that
-        move all of a tie alike.
+        Where an op is not regular (a median with ties) both one-sided slopes of an entry can be 0 while a valid choice
+        gives 1: Clarke's subdifferential is sampled instead, along entries and along directions that move a tie alike.
         """
         trial = self.trial
         _, which, counts = np.unique(trial.point, return_inverse=True, return_counts=True)
@@ -290,10 +284,9 @@ def _moves_ties_apart(moves: np.ndarray, groups: np.ndarray, tied: np.ndarray) -
 
 
 def _ranked(groups: np.ndarray, turn: int, rng: np.random.Generator) -> np.ndarray:
-    """Offsets in [-1, 1] that tell the members of each group apart.
+    """Offsets in [-1, 1] that tell the members of each group apart, after some turns at random.
 
-    Over the turns each member takes each rank once with the others in rising and once in falling order: torch.topk
-    and sort take the first of equal entries, which is a falling order. After that the order is random.
+    First each takes each rank with the others in rising and in falling order: torch.topk takes the first of equals.
     """
     offsets = np.zeros(groups.shape)
     for group in np.unique(groups):

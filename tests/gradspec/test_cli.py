@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -32,9 +33,14 @@ wrong = Op(name="wrong", forward=forward, vjp=lambda s, y_bar: (3 * s * y_bar,),
 count = Op(name="count", forward=forward, vjp=lambda s, y_bar: (2 * s * y_bar, y_bar), inputs={"x": real("n")})
 blind = Op(
     name="blind", forward=lambda x: (np.sin(1e9 * x), x), vjp=lambda s, y_bar: (1e9 * np.cos(1e9 * s) * y_bar,),
-    inputs={"x": real("n", lo=1.0, hi=9.0)}, dtypes=("float64",),
+    inputs={"x": real("n")}, dtypes=("float64",),
 )
 OPS = (square, cube)
+"""
+MODE = """class Mode:
+    def __init__(self):
+        self.f = lambda x: x * x
+
 """
 LEADING = "gradspec: "
 
@@ -280,29 +286,25 @@ def test_the_module_is_the_command() -> None:
 
 
 def test_several_processes_find_what_one_finds(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The same verdicts in the same order, counterexamples kept, the same exit code.
-
-    Figures may differ in a digit: Hypothesis draws constants of the modules that are loaded.
-    """
+    """The same lines to the digit, the same counterexamples, the same exit code."""
     texts, kept = [], []
     for workers in ("1", "2"):
         assert 1 == check("mine.py", "--workers", workers, "--json", "out.json")
-        texts.append([line for line in capsys.readouterr().out.splitlines() if "wrong for input" in line])
+        texts.append(re.sub(r"[\d.]+ s\)", "", capsys.readouterr().out))
         reports = json.loads((folder / "out.json").read_text())
-        kept.append([(r["op"], r["verdict"], [c["verdict"] for c in r["checks"]]) for r in reports])
+        kept.append([{**report, "seconds": 0} for report in reports])
         assert (folder / ".gradspec" / "failures" / "wrong-vjp_finite_difference.npz").is_file()
         shutil.rmtree(folder / ".gradspec")
-    assert ["square", "cube", "wrong", "count", "blind"] == [op for op, _, _ in kept[0]]
-    assert kept[0] == kept[1]
+    assert ["square", "cube", "wrong", "count", "blind"] == [report["op"] for report in kept[0]]
     assert texts[0] == texts[1]
-    assert texts[0]
+    assert kept[0] == kept[1]
 
 
 def test_what_cannot_leave_its_process_is_verified_here(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A counterexample whose param is a function."""
+    """A counterexample whose param holds a function."""
     (folder / "held.py").write_text(
-        OPS_FILE.replace("wrong = Op(", "held = Op(params={'g': (lambda x: x,)}, ")
-        .replace('name="wrong", forward=forward', 'name="held", forward=lambda x, g: (x * g(x), x)')
+        OPS_FILE.replace("wrong = Op(", MODE + "held = Op(params={'g': (Mode(),)}, ")
+        .replace('name="wrong", forward=forward', 'name="held", forward=lambda x, g: (g.f(x), x)')
         .replace("OPS = (square, cube)", "OPS = (square, held)")
     )
     assert 1 == check("held:OPS", "--workers", "2")

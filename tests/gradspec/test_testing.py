@@ -77,7 +77,7 @@ def test_an_op_that_is_not_there_is_told(tmp_path: Path) -> None:
     """By name, with those that there are; an attribute of the author's own is no mark of ours."""
     done = run(tmp_path, "--gradspec-op", "left")
     assert 4 == done.returncode
-    assert "no op named 'left' was collected; there are: right, wrong" in done.stderr
+    assert "no op named 'left' in what was collected; it has: right, wrong" in done.stderr
     (tmp_path / "test_other.py").write_text("def test_it():\n    pass\n\ntest_it.made_by_gradspec = 'a note'\n")
     assert 0 == run(tmp_path, "test_other.py").returncode
 

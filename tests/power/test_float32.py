@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from gradspec import Op, Verdict, check_vjp, real, verify
-from gradspec.checks.torch_value import _values
+from gradspec.checks.torch_value import value_torch
 from gradspec.domains import Case
 from gradspec.evidence import Evidence
 from gradspec.trial import Trial
@@ -51,6 +52,20 @@ def test_a_wrong_mean_is_a_mistake_there(row: list[float]) -> None:
         return (_deviation_vjp(saved, y_bar)[0] * np.float32(1.05),)
 
     assert Verdict.FAIL is check_vjp(_deviation, wrong, np.array([row], dtype=np.float32)).verdict
+
+
+def test_rounding_is_not_shared_with_rows_that_meet_nowhere() -> None:
+    """The row near a million has lost six digits, the other one none; an output looks at one row only."""
+    x = np.array([[1e6 + 0.001, 1e6, 1e6 + 0.003], [0.0, 1.0, 3.0]])
+    op = Op(name="deviation", forward=_deviation, vjp=_deviation_vjp, inputs={"x": real("n d")})
+    case = Case(sizes={"n": 2, "d": 3}, lead=(), params={}, keys={}, drawn=(x,), dtype="float64", seed=0)
+    with np.errstate(all="ignore"):
+        evidence = Evidence(Trial(op, case))
+        directions = evidence.directions
+        noise = evidence.shared_noise(directions, directions.scale) / directions.scale
+    far, near = (noise[np.isin(directions.entries, row)] for row in ((0, 1, 2), (3, 4, 5)))
+    assert len(far) == len(near) == 3
+    assert far.min() > 1e6 * near.max() > 0
 
 
 def _kernel(x: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, np.dtype]]:
@@ -156,12 +171,19 @@ def test_an_output_in_float32_says_so_itself() -> None:
 def test_a_bar_that_is_no_number_accuses_nobody(difference: float) -> None:
     """Rounding that cannot be measured leaves a value open, also a 0 that is equal."""
     op = Op(
-        name="same", forward=lambda x: (1.0 * x, None), vjp=lambda _, y_bar: (1.0 * y_bar,), inputs={"x": real("n")}
+        name="same",
+        forward=lambda x: (x + difference, None),
+        vjp=lambda _, y_bar: (1.0 * y_bar,),
+        inputs={"x": real("n")},
+        torch=lambda x: 1.0 * x,
     )
-    x, unknown = np.zeros(2), np.full(2, np.nan)
-    case = Case(sizes={"n": 2}, lead=(), params={}, keys={}, drawn=(x,), dtype="float64", seed=0)
+    case = Case(sizes={"n": 2}, lead=(), params={}, keys={}, drawn=(np.zeros(2),), dtype="float64", seed=0)
+    unknown: Any = SimpleNamespace(  # what evidence tells where rounding is no number
+        value_noise=np.zeros(2), saturated=np.full(2, np.nan), directions=SimpleNamespace(entries=np.empty(0))
+    )
+    (outcome,) = value_torch(Trial(op, case), unknown)
 
-    assert _values(Trial(op, case), x + difference, x, x, unknown).mismatch is None
+    assert outcome.mismatch is None
 
 
 def _safe_vjp(saved: tuple[np.ndarray, np.ndarray], y_bar: np.ndarray) -> tuple[np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,11 @@ import pytest
 
 from gradspec import Op, Verdict, array, real, verify
 from gradspec.checks import CHECKS
+from gradspec.checks.torch_value import value_torch
 from gradspec.domains import Case
 from gradspec.layouts import Space
 from gradspec.shrink import failure
+from gradspec.trial import Trial
 
 
 def _gram(x: np.ndarray) -> np.ndarray:
@@ -153,6 +156,27 @@ def test_an_oracle_that_errs_accuses_nobody(op: Op, seed: int) -> None:
     report = verify(op, seed=seed, examples=30)
     assert Verdict.FAIL is not report.verdict, str(report)
     assert report.compared > 0
+
+
+@pytest.mark.parametrize(("unknown", "accused"), [(np.nan, False), (0.0, True)])
+def test_a_slope_that_is_not_known_is_not_0(unknown: float, *, accused: bool) -> None:
+    """What enters an output by it may be as large as what enters the others."""
+    op = CROSS.replace(
+        forward=lambda a, b: (np.cross(a, b) + np.array([1e-14, 0.0, 0.0]), (a, b)), torch="torch.linalg.cross"
+    )
+    a, b = np.array([[1.0, 2.0, 2.0]]), np.array([[5.0, 2.0, 2.0]])  # of the outputs 0, 8, -8
+    case = Case(sizes={"n": 1}, lead=(), params={}, keys={}, drawn=(a, b), dtype="float64", seed=0)
+    values = np.ones((6, 3))
+    values[:, 0] = unknown
+    evidence: Any = SimpleNamespace(
+        value_noise=np.zeros(3),
+        saturated=np.zeros(3),
+        directions=SimpleNamespace(entries=np.arange(6), scale=np.ones(6)),
+        estimate=SimpleNamespace(value=values),
+    )
+    (outcome,) = value_torch(Trial(op, case), evidence)
+
+    assert accused is (outcome.mismatch is not None)
 
 
 @pytest.mark.parametrize("name", CASES)
