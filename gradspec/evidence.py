@@ -1,7 +1,7 @@
 """What is known of one trial's derivative, and how exactly a rule can be expected to agree with it.
 
 The bar of a comparison has three parts: the oracle's own error; the rounding that any evaluation makes (eps times the
-terms that enter); and the measured rounding of this rule (how far it moves when its inputs do by ulps): its conditioning.
+terms that enter); and the measured rounding of this rule (how far it moves when its inputs do), its conditioning.
 """
 
 from __future__ import annotations
