@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import json
 import os
 import platform
@@ -17,42 +15,15 @@ import numpy as np
 
 import gradspec
 from gradspec import Op
+from gradspec.judging import JUDGING, code_hash, judging_hash
 from gradspec.op_hash import op_hash
 
 ROOT = Path(__file__).resolve().parent.parent
-JUDGING = (
-    "gradspec/checks/*.py",
-    "gradspec/oracles/*.py",
-    *(f"gradspec/{name}.py" for name in ("analytic", "caller", "cotangents", "covering", "crossed")),
-    *(f"gradspec/{name}.py" for name in ("directions", "domains", "engine", "evidence", "layouts", "measurement")),
-    *(f"gradspec/{name}.py" for name in ("nearby", "related", "rounding")),
-    *(f"gradspec/{name}.py" for name in ("strategies", "tally", "trial", "values")),
-)
-"""What decides a verdict; what it is about, the op itself, has a hash of its own."""
 
 
 def fingerprint(patterns: Sequence[str] = JUDGING, aside: Container[str] = ()) -> str:
-    """A hash of the code in the files that match, but for those set aside; comments and docstrings are not in it."""
-    digest = hashlib.sha256()
-    for pattern in patterns:
-        for path in sorted(ROOT.glob(pattern)):
-            name = path.relative_to(ROOT).as_posix()
-            if name not in aside:
-                digest.update(f"{name}\n{_code(path)}".encode())
-    return digest.hexdigest()[:12]
-
-
-def _code(path: Path) -> str:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        for name, field in ast.iter_fields(node):
-            if name == "body" and isinstance(field, list):
-                node.body = [item for item in field if not _is_text(item)]  # type: ignore[attr-defined]
-    return ast.dump(tree)
-
-
-def _is_text(node: ast.AST) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    """A hash of the code in the files that match, but for those set aside."""
+    return code_hash(ROOT, patterns, aside)
 
 
 def load(path: Path, fresh: dict[str, Any]) -> dict[str, Any]:
@@ -88,6 +59,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def save(record: dict[str, Any], path: Path, indent: int | None = 1) -> None:
     """Write the record, whole or not at all."""
+    record["judging"] = judging_hash()  # what the page asks for; "code" may be about more
     record["date"] = time.strftime("%Y-%m-%d", time.gmtime())
     record["environment"] = {
         "python": platform.python_version(),

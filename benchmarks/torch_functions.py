@@ -27,6 +27,7 @@ import torch
 import gradspec
 from gradspec import Op, array, index, nonnegative, nonzero, positive, real
 from gradspec.adapters import from_torch
+from gradspec.judging import judging_hash
 
 RECORDS = Path(__file__).resolve().parent.parent / "docs" / "records"
 F = "torch.nn.functional."
@@ -250,6 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{len(rows)} functions: {counts}")
     if not options.only:
         record = {
+            "judging": judging_hash(),
             "date": time.strftime("%Y-%m-%d", time.gmtime()),
             "torch": torch.__version__,
             "numpy": np.__version__,

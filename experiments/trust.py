@@ -10,8 +10,10 @@ from typing import Any, TypeVar
 
 from experiments.cost import Cost, read_cost
 from experiments.functions_of_torch import FunctionsOfTorch, read_functions
+from gradspec.judging import judging_hash
 
 T = TypeVar("T")
+NAMES = ("seeds", "known_bugs", "mutants", "calibration", "cost", "torch_functions", "torch_functions-cuda")
 RECORDS = Path(__file__).resolve().parent.parent / "docs" / "records"
 
 
@@ -125,6 +127,7 @@ class Trust:
         on_gpu: The same on a GPU.
         calibration: What is known of the error bars.
         cost: What verdicts cost.
+        outdated: Names of the records that were made by other judging code than the present.
     """
 
     runs: int = 0
@@ -139,6 +142,7 @@ class Trust:
     on_gpu: FunctionsOfTorch | None = None
     calibration: Calibration | None = None
     cost: Cost | None = None
+    outdated: Sequence[str] = ()
 
     @property
     def is_known(self) -> bool:
@@ -154,6 +158,7 @@ class Trust:
 def trust(folder: Path = RECORDS) -> Trust:
     """Read the records in *folder*; what is missing or no record is left out of the page."""
     nothing: dict[str, Any] = {}
+    now = judging_hash()
     return Trust(
         **_part(folder / "seeds.json", _seeds, nothing),
         functions=_part(folder / "torch_functions.json", read_functions, None),
@@ -162,6 +167,7 @@ def trust(folder: Path = RECORDS) -> Trust:
         broken=_part(folder / "mutants.json", _broken, []),
         calibration=_part(folder / "calibration.json", _calibration, None),
         cost=_part(folder / "cost.json", read_cost, None),
+        outdated=[name for name in NAMES if _read(folder / f"{name}.json").get("judging") != now],
     )
 
 
@@ -243,6 +249,11 @@ def _detections(record: Mapping[str, Any]) -> list[Detection]:
     rows.sort(key=lambda row: (row.right and -row.accused / row.right, row.wrong and row.caught / row.wrong, row.name))
     fields = ("bugs", "caught", "wrong", "accused", "right")
     total = {field: sum(getattr(row, field) for row in rows) for field in fields}
+    runs = [
+        run[0] for op in record.get("right", {}).values() for seed, run in op.items() if int(seed) < record["seeds"]
+    ]
+    if runs:  # bugs of several classes may share the repaired op, which ran once
+        total |= {"right": len(runs), "accused": sum(verdict in ("FAIL", "ERROR") for verdict in runs)}
     return [*rows, Detection(name="all", **total)] if rows else []
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from experiments.page import Page, render
 from experiments.trust import RECORDS, Broken, Detection, Trust, trust
+from gradspec.judging import judging_hash
 from tests.experiments.reports import visible_text, words
 
 SEEDS = {
@@ -99,6 +100,29 @@ def test_the_figures_are_those_of_the_records(records: Path) -> None:
     assert found.functions is not None
     assert (2, 1, "9.9") == (len(found.functions.verdicts), found.functions.passed, found.functions.torch)
     assert {"bad": "it <drops> a term"} == found.functions.findings
+
+
+def test_a_repaired_op_that_classes_share_ran_once(records: Path) -> None:
+    """Their sum would count its runs twice; seeds beyond those that are wanted are not counted."""
+    runs = {
+        "one": {"0": ["PASS", 1.0], "1": ["FAIL", 1.0]},
+        "two": {"0": ["ERROR", 1.0], "1": ["PASS", 1], "2": ["FAIL", 1]},
+    }
+    (records / "known_bugs.json").write_text(json.dumps({**BUGS, "seeds": 2, "right": runs}))
+    assert (2, 4) == (trust(records).detections[-1].accused, trust(records).detections[-1].right)
+
+
+def test_a_record_of_other_code_says_so(records: Path) -> None:
+    """Each for itself; one that does not tell is of other code."""
+    said = "Measured with an earlier version of the code that judges."
+    parts = len(list(records.iterdir()))
+    assert parts == page(trust(records)).count(said)
+    for name, record in (("seeds", SEEDS), ("mutants", MUTANTS)):
+        (records / f"{name}.json").write_text(json.dumps({**record, "judging": judging_hash()}))
+    (records / "known_bugs.json").write_text(json.dumps({**BUGS, "judging": "0123456789ab"}))
+    html = page(trust(records))
+    assert parts - 2 == html.count(said)
+    assert f"accused. <em>{said}" in html
 
 
 def test_the_page_shows_them(records: Path) -> None:
