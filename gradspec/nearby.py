@@ -40,12 +40,17 @@ def only_float32(usual: np.ndarray, others: Iterable[np.ndarray]) -> bool:
     Numbers of few digits, such as the bounds of a clip, are so by themselves, and so are multiples of one power of two,
     such as integers: the digits of a number of float32 begin where it does, not at a fixed place.
     """
+    if not _is_long(usual[np.isfinite(usual)]).any() or not _fits_float32(usual):
+        return False
     seen = np.unique(np.concatenate([usual, *others]))
     seen = seen[np.isfinite(seen) & (seen != 0)]
-    if not _is_long(usual[np.isfinite(usual)]).any():
-        return False
     place = np.ldexp(seen, DIGITS - np.frexp(np.abs(seen).max())[1])  # 1 is the last digit of the largest
-    return bool((seen.astype(np.float32) == seen).all() and (place != np.round(place)).sum() >= TELLING)
+    return _fits_float32(seen) and bool((place != np.round(place)).sum() >= TELLING)
+
+
+def _fits_float32(y: np.ndarray) -> bool:
+    """Whether all that are finite are numbers of float32."""
+    return bool(((y.astype(np.float32) == y) | ~np.isfinite(y)).all())
 
 
 def _is_long(y: np.ndarray) -> np.ndarray:

@@ -24,6 +24,7 @@ KINK = 10.0  # one-sided slopes further apart than this many of their errors are
 SETTLED = 1e-6  # a side this sharp counts without further questions
 APART = 10.0  # two plateaus further apart than this many of their errors contradict each other
 GROWTH = 1.5  # differences growing by this per rung diverge
+AT_ONCE = 2**14  # derivatives judged together: more would not stay near the processor, and take memory many times over
 
 
 def finite_difference(
@@ -46,21 +47,37 @@ def finite_difference(
         The derivatives (p, m). 2 * RUNGS evaluations per direction (RUNGS for one side), and one.
     """
     middle = function(u)
-    shape = (len(directions), RUNGS, middle.size)
+    ahead, behind = _evaluated(function, u, directions, both_sides, middle.size)
+    evaluations = 1 + RUNGS * (len(directions) + int(both_sides.sum()))
+    together = max(1, AT_ONCE // max(1, len(directions)))
+    blocks = [slice(start, start + together) for start in range(0, max(1, middle.size), together)]
+    with np.errstate(all="ignore"):
+        judged = [_judge(ahead[..., block], middle[block], behind[..., block], noise[block]) for block in blocks]
+    value, error, width, diverges = (
+        parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1) for parts in zip(*judged, strict=True)
+    )
+    return Estimate(value, error, width, diverges, evaluations)
+
+
+def _evaluated(
+    function: Callable[[np.ndarray], np.ndarray], u: np.ndarray, directions: np.ndarray, both: np.ndarray, m: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Outputs (p, rungs, m) ahead of *u* and behind it, NaN where they are not wanted."""
+    shape = (len(directions), RUNGS, m)
     ahead, behind = np.full(shape, np.nan), np.full(shape, np.nan)
     for p, direction in enumerate(directions):
         moves = STEPS[:, None] * direction
-        ahead_of, behind_of = u + moves, u - moves
         for k in range(RUNGS):
-            ahead[p, k] = function(ahead_of[k])
-            if both_sides[p]:
-                behind[p, k] = function(behind_of[k])
-    evaluations = 1 + RUNGS * (len(directions) + int(both_sides.sum()))
-    with np.errstate(all="ignore"):
-        return _judge(ahead, middle, behind, noise, evaluations)
+            ahead[p, k] = function(u + moves[k])
+            if both[p]:
+                behind[p, k] = function(u - moves[k])
+    return ahead, behind
 
 
-def _judge(ahead: np.ndarray, middle: np.ndarray, behind: np.ndarray, noise: np.ndarray, evaluations: int) -> Estimate:
+def _judge(
+    ahead: np.ndarray, middle: np.ndarray, behind: np.ndarray, noise: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Value, error, width of the kink, and whether it diverges, (p, m) each; no output depends on another."""
     h = STEPS[:, None]
     magnitude = np.fmax(np.fmax(np.abs(ahead), np.abs(behind)), np.abs(middle))
     rounding = (EPS * magnitude + noise) / h
@@ -93,7 +110,7 @@ def _judge(ahead: np.ndarray, middle: np.ndarray, behind: np.ndarray, noise: np.
         np.copyto(error, of_slope, where=case)
     error = np.where(np.isfinite(value), error, np.inf)
     width = np.where(kink, gap / 2, 0.0)
-    return Estimate(value, error, width, right_grows | left_grows, evaluations)
+    return value, error, width, right_grows | left_grows
 
 
 def _side(slopes: np.ndarray, rounding: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

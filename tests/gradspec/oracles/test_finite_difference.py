@@ -203,3 +203,24 @@ def test_no_direction_and_no_output_are_empty_answers() -> None:
     assert ((0, 2), 1) == (none.value.shape, none.evaluations)
     empty = finite_difference(lambda u: u[:0], np.ones(2), np.eye(2), np.ones(2, dtype=bool), np.zeros(0))
     assert (2, 0) == empty.value.shape
+
+
+def test_many_outputs_are_judged_in_blocks_with_the_same_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kinks, cliffs and smooth outputs, each with noise of its own, at the ends of blocks and within them."""
+    u = np.array([0.0, 0.5, -0.25, 1.0, 2.0, 0.0, 3.0])
+
+    def function(x: np.ndarray) -> np.ndarray:
+        cliff = np.sqrt(abs(x[2] + 0.25))
+        return np.array([abs(x[0]), x[1] ** 2, cliff, np.exp(x[3]), x[4], max(x[5], 0.0), x[6] ** 3])
+
+    directions = np.array([np.ones(7), [1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0]])
+    both, noise = np.array([True, False]), np.arange(7.0) * EPS
+    whole = finite_difference(function, u, directions, both, noise)
+    monkeypatch.setattr("gradspec.oracles.finite_difference.AT_ONCE", 4)  # two outputs a block, one in the last
+    blocks = finite_difference(function, u, directions, both, noise)
+    assert whole.width.any()
+    assert whole.diverges.any()
+    assert np.unique(whole.error[0]).size > 3  # an output in another's place would show
+    for field in ("value", "error", "width", "diverges"):
+        np.testing.assert_array_equal(getattr(blocks, field), getattr(whole, field), err_msg=field)
+    assert blocks.evaluations == whole.evaluations
