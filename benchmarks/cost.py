@@ -26,7 +26,7 @@ from benchmarks.record import ROOT, fingerprint, save
 from benchmarks.sides import FAST, FULL, PROJECTION, SIDES, WIDTH, Checked, of_full_gradcheck, point
 from gradspec import Op
 from gradspec.checking import How, verified
-from gradspec.engine import DEFAULT_EXAMPLES
+from gradspec.drawing import DEFAULT_EXAMPLES
 from ops import OPS, normalize, relu, tanh
 
 RECORD = ROOT / "docs" / "records" / "cost.json"

@@ -1,29 +1,37 @@
-"""Cases on top of the systematic ones: what is special together with params that are not the default."""
+"""Cases on top of the systematic ones: special values and sizes together with params that are not the default."""
 
 from __future__ import annotations
 
 import itertools
+import math
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gradspec.covering import every_value
-from gradspec.domains import Recipe, ordinary
-from gradspec.layouts import Space
-from gradspec.values import interval, kinds
+from gradspec.covering import every_value, telling_sizes
+from gradspec.domains import LARGEST_SIZE, Recipe, ordinary
+from gradspec.intervals import interval
+from gradspec.layouts import Combination, Space
+from gradspec.values import kinds
 
+SINGLES = 3  # cases of one entry: a branch for negative numbers is seen by every other one
 TELLING = ("a zero", "ties", "all zeros")  # kinds that matter for some values of a param only
 
 
 def beside_params(space: Space, seed: int) -> Iterator[Recipe]:
-    """On top of :func:`systematic`: what is special together with params that are not, and every size 1 at once.
+    """On top of :func:`systematic`: special values and sizes beside params that are not the default ones.
 
     Equal largest entries matter to a norm for one of its orders only, and 0 ** p where p is 1: each value of each
-    param meets each of the most telling kinds of values, the float inputs taking turns.
+    param meets each of the most telling kinds of values, the float inputs taking turns. Sizes are all 1 at once, and
+    those of :func:`gradspec.covering.telling_sizes`.
     """
     seeds = itertools.count(zlib.crc32(f"{space.op.name} {seed} beside params".encode()))
     single = space.nearest_of_size(1)
-    recipes = [] if single is None else [ordinary(space, single, lead=(1,) if len(space.leads) > 1 else None)]
+    recipes = [] if single is None else [ordinary(space, single, lead=(1,) if len(space.leads) > 1 else None)] * SINGLES
+    if "float32" in space.op.dtypes and space.op.sizes:
+        recipes.append(ordinary(space, _long(space), dtype="float32"))
+    recipes += _zeros_beside_whole_numbers(space)
+    recipes += [ordinary(space, combination) for combination in telling_sizes(space, seed)]
     floats = [
         position
         for position, (name, domain) in enumerate(space.op.inputs.items())
@@ -40,3 +48,23 @@ def beside_params(space: Space, seed: int) -> Iterator[Recipe]:
                 recipes.append(ordinary(space, combination, kinds=tuple(chosen)))
     for recipe in recipes:
         yield replace(recipe, seed=next(seeds))
+
+
+def _zeros_beside_whole_numbers(space: Space) -> Iterator[Recipe]:
+    """0 in one input where another one is 0, 1, 2: 0 ** 1, and a product whose other factors are 1."""
+    domains = [interval(space.op, name, space.default.sizes) for name in space.op.inputs]
+    able = [position for position, domain in enumerate(domains) if {"all zeros", "whole numbers"} <= {*kinds(domain)}]
+    for zeros, whole in itertools.permutations(able[:2], 2):
+        chosen = ["uniform"] * len(domains)
+        chosen[zeros], chosen[whole] = "all zeros", "whole numbers"
+        yield ordinary(space, space.default, kinds=tuple(chosen))
+
+
+def _long(space: Space) -> Combination:
+    """The most entries of small sizes, near to default params: there a sum in half precision shows itself."""
+
+    def length(one: Combination) -> tuple[bool, int, int]:
+        sizes = one.sizes.values()
+        return max(sizes) <= LARGEST_SIZE, math.prod(sizes), -sum(key != "0" for key in one.keys.values())
+
+    return max(space.combinations, key=length)

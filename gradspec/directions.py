@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -119,7 +120,7 @@ def _signed(trial: Trial, rng: np.random.Generator) -> np.ndarray:
 
 
 def tied_entries(trial: Trial, kinked: np.ndarray) -> Directions:
-    """One direction per group of equal entries around a kink, moving all of them alike.
+    """One direction per group of equal entries around a kink, moving all of them alike; opposite ones, against them.
 
     Args:
         trial: The trial.
@@ -128,13 +129,14 @@ def tied_entries(trial: Trial, kinked: np.ndarray) -> Directions:
     owners = _owners(trial)
     room = np.minimum(*_rooms(trial))
     names, moves = [], []
-    for value in np.unique(trial.point[kinked])[:MAX_TIES]:
-        group = np.flatnonzero(trial.point == value)
+    for members in _tied_groups(trial.point, kinked):
+        group = np.flatnonzero(members)
+        value = trial.point[group[0]]
         step = min(max(abs(float(value)), 1.0), float(room[group].min()))
-        if len(group) < 2 or step < ROOM:
+        if step < ROOM:
             continue
         move = np.zeros_like(trial.point)
-        move[group] = step
+        move[group] = np.where(trial.point[group] == value, step, -step)
         names.append(owners[group[0]])
         moves.append(move)
     return _directions(
@@ -144,6 +146,17 @@ def tied_entries(trial: Trial, kinked: np.ndarray) -> Directions:
         np.array(moves).reshape(len(names), trial.point.size),
         np.ones(len(names), dtype=bool),
     )
+
+
+def _tied_groups(point: np.ndarray, kinked: np.ndarray) -> Iterator[np.ndarray]:
+    """(n,) which entries are one of the first few values of those kinked; then, where both signs occur, magnitudes."""
+    for value in np.unique(point[kinked])[:MAX_TIES]:
+        members = point == value
+        if members.sum() > 1:
+            yield members
+    for value in np.unique(np.abs(point[kinked]))[:MAX_TIES]:
+        if value and (point == value).any() and (point == -value).any():
+            yield np.abs(point) == value
 
 
 def refitted(trial: Trial, directions: Directions) -> tuple[Directions, np.ndarray]:

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from gradspec.covering import covering, generic
+from gradspec.intervals import interval
 from gradspec.layouts import FULL, Combination, Pattern, Space
 from gradspec.related import BESIDE, SHARED, beside, shared
 from gradspec.spec import Op
-from gradspec.values import CLOSE_TOGETHER, THRESHOLD_KINDS, fill, interval, kinds, near, thresholds
+from gradspec.values import CLOSE_TOGETHER, THRESHOLD_KINDS, fill, kinds, near, thresholds
 
 COTANGENTS = ("signed", "one-hot", "balanced", "large", "small")
 ROUNDS = 5  # what is wrong for some params may be so for some sizes only

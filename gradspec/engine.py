@@ -1,29 +1,22 @@
-"""The one loop: draw a case, let every check look at it, count; then shrink and explain what failed."""
+"""Verification: every check looks at each case that is drawn; what fails is shrunk and explained."""
 
 from __future__ import annotations
 
 import contextlib
-import itertools
-import math
 import time
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-import hypothesis
 import numpy as np
-from hypothesis import HealthCheck, Phase, Verbosity
 
 from gradspec.caller import CallFailedError
 from gradspec.checks import CHECKS, ORACLES, Check, selected
 from gradspec.counterexample import Counterexample
-from gradspec.covering import covering
-from gradspec.crossed import beside_params
-from gradspec.domains import Case, Recipe, make_case, required, systematic
+from gradspec.domains import Case
+from gradspec.drawing import DEFAULT_EXAMPLES, draw
 from gradspec.errors import DeclarationError, TargetError
 from gradspec.evidence import Evidence
-from gradspec.examples import declared_examples
 from gradspec.explain import explained
 from gradspec.layouts import Space
 from gradspec.limits import WATCH
@@ -31,15 +24,11 @@ from gradspec.locating import Seen
 from gradspec.reach import Reach
 from gradspec.results import CheckResult, Report, Verdict, overall
 from gradspec.spec import Op
-from gradspec.strategies import strategy, without_constants
 from gradspec.tally import Tally
 from gradspec.threads import one_thread
 from gradspec.trial import Trial
 
-DEFAULT_EXAMPLES = 100
-SYSTEMATIC_SHARE = 0.8  # of the examples; the rest is drawn by Hypothesis
 MIN_ORDINARY = 5  # ordinary draws before "forward is not finite in most of them" is said
-LEAST = 1e-6  # a discrepancy below this share of its bar, or above its inverse, is no goal to climb towards
 MIN_DISPUTES = 3  # a reference is refused only if it contradicts finite differences in most ordinary cases
 
 
@@ -79,58 +68,8 @@ def verify(
         raise TargetError(f"verify: got seed={seed!r}; allowed: a whole number from 0 on")
     run = Run(op, selected(checks), seed, examples, explain=explain)
     with one_thread(op):
-        _draw(run, seed, examples, max_seconds)
+        draw(run, seed, examples, max_seconds)
         return run.report()
-
-
-def _draw(run: Run, seed: int, examples: int, max_seconds: float | None) -> None:
-    """Examine what is listed, what is systematic, and then random draws."""
-    deadline = math.inf if max_seconds is None else time.monotonic() + max_seconds
-    pairs = len(covering(run.space, seed))  # on top: they take nothing from special values and small sizes
-    beside = [*beside_params(run.space, seed)]
-    beside = beside[: round(len(beside) * min(examples / DEFAULT_EXAMPLES, 1.0))]
-    systematic_ones = _cases(run, seed, round(SYSTEMATIC_SHARE * examples) + pairs)
-    for case in itertools.chain(systematic_ones, (make_case(run.space, recipe) for recipe in beside)):
-        run.examine(case)
-        if time.monotonic() > deadline:
-            break
-    else:
-        _generate(run, seed, examples + pairs + len(beside) - run.examples, deadline)
-
-
-def _cases(run: Run, seed: int, budget: int) -> Iterator[Case]:
-    for dtype in run.op.dtypes:
-        yield from declared_examples(run.op, dtype)
-    budget = max(budget, len(required(run.space, seed)))
-    for recipe in itertools.islice(systematic(run.space, seed), budget):
-        yield make_case(run.space, recipe)
-
-
-def _generate(run: Run, seed: int, examples: int, deadline: float) -> None:
-    """Let Hypothesis draw the rest. Nothing is raised inside, so every check sees every case."""
-    if examples < 1:
-        return
-
-    @hypothesis.seed(zlib.crc32(f"{run.op.name} {seed}".encode()))
-    @hypothesis.settings(
-        max_examples=examples,
-        database=None,
-        deadline=None,
-        derandomize=False,
-        phases=(Phase.generate, Phase.target),
-        suppress_health_check=list(HealthCheck),
-        report_multiple_bugs=False,
-        print_blob=False,
-        verbosity=Verbosity.quiet,
-    )
-    @hypothesis.given(strategy(run.space))
-    def draw(recipe: Recipe) -> None:
-        if time.monotonic() <= deadline:
-            worst = run.examine(make_case(run.space, recipe), sampled=False)
-            hypothesis.target(math.log10(min(max(worst, LEAST), 1 / LEAST)), label="discrepancy over bar")
-
-    with without_constants():
-        draw()
 
 
 class Run:
@@ -145,6 +84,7 @@ class Run:
         self.tallies = [Tally(check, skipped=check.skip(op)) for check in checks]
         self.examples = self.outside = self.ordinary = self.ordinary_outside = 0
         self.outside_at: Case | None = None
+        self.was_flat = False
         self.reach = Reach()
         self.replayable = True
         self.shrunk: list[Case] = []
@@ -168,6 +108,7 @@ class Run:
                 self.outside += 1
                 self.ordinary_outside += case.ordinary
                 self.outside_at = min(filter(None, (self.outside_at, case)), key=_entries)
+            self.was_flat = inside and case.ordinary and trial.is_flat
             evidence, worst = Evidence(trial), 0.0
             seen = Seen.of(self.op, case, sampled=sampled)
             for tally in self.tallies:
@@ -256,8 +197,8 @@ class Run:
         if self.explain:
             with np.errstate(all="ignore"):
                 return explained(self.space, tally, self._replay(tally.check.name), self.shrunk)
-        case, mismatch = tally.failures[0]
-        message = "\n  ".join((f"{self.op.name}: {mismatch.headline}  [{tally.check.name}]", *mismatch.lines))
+        case, found = tally.failures[0]
+        message = "\n  ".join((f"{self.op.name}: {found.headline}  [{tally.check.name}]", *found.lines))
         return message, Counterexample(self.op.name, tally.check.name, case, tuple(self.op.inputs))
 
     def _missing(self, tally: Tally) -> str:

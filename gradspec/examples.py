@@ -8,8 +8,8 @@ import numpy as np
 
 from gradspec.domains import Case
 from gradspec.errors import DeclarationError
+from gradspec.intervals import interval
 from gradspec.spec import Op
-from gradspec.values import interval
 
 
 def declared_examples(op: Op, dtype: str = "float64") -> Iterator[Case]:

@@ -11,9 +11,9 @@ ROOT = Path(__file__).resolve().parent.parent
 JUDGING = (
     "gradspec/checks/*.py",
     "gradspec/oracles/*.py",
-    *(f"gradspec/{name}.py" for name in ("analytic", "caller", "cotangents", "covering", "crossed")),
-    *(f"gradspec/{name}.py" for name in ("directions", "domains", "engine", "evidence", "layouts", "measurement")),
-    *(f"gradspec/{name}.py" for name in ("nearby", "related", "rounding")),
+    *(f"gradspec/{name}.py" for name in ("analytic", "caller", "constants", "cotangents", "covering", "crossed")),
+    *(f"gradspec/{name}.py" for name in ("directions", "domains", "drawing", "engine", "evidence")),
+    *(f"gradspec/{name}.py" for name in ("intervals", "layouts", "measurement", "nearby", "related", "rounding")),
     *(f"gradspec/{name}.py" for name in ("strategies", "tally", "trial", "values")),
 )
 """What decides a verdict; what it is about, the op itself, has a hash of its own."""

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from gradspec.intervals import Interval
 from gradspec.trial import Trial
-from gradspec.values import Interval
 
 GOLDEN = (5**0.5 - 1) / 2  # multiples of it, modulo 1, are spread evenly
 SHORT = 2.0**21  # a number with no more binary digits than that, of float32's 24, tells nothing of how it was computed

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gradspec.intervals import interval
 from gradspec.layouts import FULL, Space
 from gradspec.oracles.torch_autograd import available, torch_autograd
 from gradspec.spec import DEFAULT_SIZES, Op
-from gradspec.values import fill, interval
+from gradspec.values import fill
 
 if TYPE_CHECKING:
     from gradspec.domains import Case

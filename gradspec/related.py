@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from gradspec.values import NEAR, Interval, fill, thresholds
+from gradspec.intervals import Interval
+from gradspec.values import NEAR, fill, thresholds
 
 SHARED = "shared with another input"
 BESIDE = "close to another input"
@@ -19,7 +20,9 @@ FARTHEST = 100.0  # thresholds for the distance of two inputs; a larger one is n
 def shared(
     others: Sequence[np.ndarray], domain: Interval, shape: tuple[int, ...], rng: np.random.Generator
 ) -> np.ndarray:
-    """Ordinary values, but half of the rows are rows of an earlier input: points that coincide.
+    """Ordinary values, but half of the rows are rows of an earlier input, and one more the negative of one.
+
+    Points that coincide, and pairs whose sum is 0 or whose magnitudes are equal.
 
     Args:
         others: The earlier inputs, of any dtype; the last one of floats counts.
@@ -27,7 +30,7 @@ def shared(
         shape: The shape to fill.
         rng: Decides which rows.
     """
-    return domain.repaired(_with_rows_of(others, domain, shape, rng, share=0.5))
+    return domain.repaired(_with_rows_of(others, domain, shape, rng, share=0.5, opposite=True))
 
 
 def beside(
@@ -37,9 +40,10 @@ def beside(
     rng: np.random.Generator,
     params: Mapping[str, Any],
 ) -> np.ndarray:
-    """Values close to those of an earlier input, on both sides of a threshold for the distance if a param is one.
+    """Values close to those of an earlier input, on both sides of a threshold for the distance and exactly there.
 
-    A branch on the difference of two inputs (a Huber loss, a kernel with a cutoff) is hardly ever drawn otherwise.
+    A branch on the difference of two inputs (a Huber loss, a kernel with a cutoff) is hardly ever drawn otherwise. The
+    thresholds are the params and the numbers of the op's code; without any, 1.
 
     Args:
         others: The earlier inputs, of any dtype; the last one of floats counts.
@@ -49,28 +53,39 @@ def beside(
         params: The op's params; the numbers among them may be thresholds.
     """
     x = _with_rows_of(others, domain, shape, rng, share=1.0)
-    distances = 10.0 ** rng.uniform(-2.0, 0.0, size=shape)
-    limits = [limit for limit in thresholds(params) if limit <= FARTHEST]
-    if limits:
-        order = rng.permutation(math.prod(shape)).reshape(shape)  # just outside, just inside and deep inside by turns
+    order = rng.permutation(math.prod(shape)).reshape(shape) + rng.integers(4)
+    limits = [limit for limit in (*thresholds(params), *domain.numbers) if limit <= FARTHEST]
+    if limits:  # just outside, just inside, deep inside and exactly there by turns
         near, deep = rng.uniform(*NEAR, size=shape), rng.uniform(*DEEP, size=shape)
-        distances = rng.choice(limits, size=shape) * (1.0 + np.choose(order % 3, (near, -near, -deep)))
+        aside = np.choose(order % 4, (near, -near, -deep, np.zeros(shape)))
+        distances = rng.choice(limits, size=shape) * (1.0 + aside)
+    else:
+        distances = np.where(order % 4 == 3, 1.0, 10.0 ** rng.uniform(-2.0, 0.0, size=shape))
     return domain.repaired(x + distances * rng.choice((-1.0, 1.0), size=shape))
 
 
 def _with_rows_of(
-    others: Sequence[np.ndarray], domain: Interval, shape: tuple[int, ...], rng: np.random.Generator, share: float
+    others: Sequence[np.ndarray],
+    domain: Interval,
+    shape: tuple[int, ...],
+    rng: np.random.Generator,
+    *,
+    share: float,
+    opposite: bool = False,
 ) -> np.ndarray:
-    """Ordinary values, but a *share* of the rows are rows of an earlier input."""
+    """Ordinary values, but a *share* of the rows are rows of an earlier input; and one more, negated, if *opposite*."""
     x = fill(domain, shape, "uniform", rng)
     source = next((other for other in reversed(others) if other.dtype.kind == "f"), None)
     if source is None or not x.size or not source.size:
         return x
     width = shape[-1] if x.ndim > 1 and source.shape[-1:] == shape[-1:] else 1
     rows, available = x.reshape(-1, width), source.reshape(-1, width)
-    chosen = rng.permutation(len(rows))[: max(1, round(share * len(rows)))]
-    if len(rows) == len(available):  # entry by entry where the inputs are alike
-        rows[chosen] = available[chosen]
-    else:
-        rows[chosen] = available[rng.integers(len(available), size=len(chosen))]
+    chosen, more = np.split(rng.permutation(len(rows)), [max(1, round(share * len(rows)))])
+    # Entry by entry where the inputs are alike.
+    source_of = np.arange(len(rows)) if len(rows) == len(available) else rng.integers(len(available), size=len(rows))
+    rows[chosen] = available[source_of[chosen]]
+    if opposite and more.size:
+        negated = -available[source_of[more[0]]]
+        if all(map(domain.holds, negated.tolist())):
+            rows[more[0]] = negated
     return rows.reshape(shape)

@@ -13,10 +13,10 @@ from gradspec.checks import Check, Mismatch
 from gradspec.domains import Case
 from gradspec.errors import DeclarationError
 from gradspec.evidence import Evidence
+from gradspec.intervals import Interval, interval
 from gradspec.layouts import FULL, Combination, Space
 from gradspec.limits import WATCH
 from gradspec.trial import Trial
-from gradspec.values import Interval, interval
 
 MAX_TRIES = 400
 MAX_SECONDS = 1.0

@@ -9,10 +9,11 @@ from typing import Any
 from hypothesis import strategies as st
 
 from gradspec.domains import COTANGENTS, Case, Recipe, make_case, sharing
+from gradspec.intervals import interval
 from gradspec.layouts import Space
 from gradspec.related import BESIDE, SHARED
 from gradspec.spec import Op
-from gradspec.values import interval, kinds
+from gradspec.values import kinds
 
 
 def strategy(space: Space) -> st.SearchStrategy[Recipe]:

@@ -12,7 +12,8 @@ import pytest
 
 from gradspec.checks import CHECKS, ORACLES
 from gradspec.counterexample import Counterexample
-from gradspec.engine import DEFAULT_EXAMPLES, verify
+from gradspec.drawing import DEFAULT_EXAMPLES
+from gradspec.engine import verify
 from gradspec.errors import GradspecError
 from gradspec.reporting.text import replay_line
 from gradspec.results import CheckResult, Report, Verdict

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -14,9 +15,9 @@ from gradspec.analytic import Analytic
 from gradspec.caller import Arrays, Caller, CallFailedError, flattened, float_outputs
 from gradspec.cotangents import Signs, drawn_cotangent, drawn_signs, signs_by_value
 from gradspec.domains import Case
+from gradspec.intervals import Interval, interval
 from gradspec.oracles.torch_autograd import ReferenceFailedError, TorchAnswer, torch_autograd
 from gradspec.spec import Op
-from gradspec.values import Interval, interval
 
 EPS = {"float64": float(np.finfo(np.float64).eps), "float32": float(np.finfo(np.float32).eps)}
 CLOSE = 2.0**-40  # a forward of complex numbers must have f(x) as its real part, up to this share of the outputs
@@ -94,6 +95,14 @@ class Trial(Caller):
             CallFailedError: It is not one array per differentiable input, of the input's shape.
         """
         return self.owned(self.vjp(self.fresh(self.saved), self.cotangent_copies()))
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether the rule says 0 of every entry, of which there are some."""
+        with contextlib.suppress(CallFailedError):  # the contract check's business
+            bars = [bar for bar in self.x_bar if bar is not None and bar.size]
+            return bool(bars) and not any(bar.any() for bar in bars)
+        return False
 
     def owned(self, returned: Any) -> tuple[np.ndarray | None, ...]:
         """Copies of the cotangents: a rule that reuses its buffer is the contract check's business alone."""

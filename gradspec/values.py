@@ -3,94 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from gradspec.layouts import bounds
-from gradspec.spec import TYPICAL, Op
+from gradspec.intervals import Interval
 
 SMALLEST = 1e-60  # below this, correct formulas lose digits in intermediate products
 LARGEST = 1e8  # params above this are no thresholds
 NEAR = (0.02, 0.15)  # relative distance to a threshold: near, and far enough for the steps of an oracle
+EXACT = (4, 6)  # which of the values near a threshold lie on it, one of either sign
 WITHIN = (0.05, 0.6)  # of a threshold
 THRESHOLD_KINDS = ("near", "within")
-SPREAD = 20.0  # width of the ordinary draws where the domain lies apart from `typical`
 CLOSE_TOGETHER = "close together"  # in float32 only: in float64 no oracle tells a lost digit from a rounded one
 SPECIAL = (1.0, -1.0, 0.5, 2.0, -0.0)
-
-
-@dataclass(frozen=True)
-class Interval:
-    """Where the values of one input may lie, once the sizes are known."""
-
-    lo: float
-    hi: float
-    exclude: tuple[float, ...]
-    typical: tuple[float, float]
-    integer: bool
-
-    def holds(self, value: float) -> bool:
-        """Whether *value* is inside."""
-        return self.lo <= value <= self.hi and value not in self.exclude
-
-    def room(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """How far each entry of *x* can go down and up before it meets an edge or an excluded point."""
-        down, up = x - self.lo, self.hi - x
-        for point in self.exclude:
-            down = np.where(x > point, np.minimum(down, x - point), down)
-            up = np.where(x < point, np.minimum(up, point - x), up)
-        return down, up
-
-    def repaired(self, x: np.ndarray) -> np.ndarray:
-        """*x* with every entry that fell outside moved to a value inside, in x's own dtype."""
-        if self.integer:
-            return x
-        low, high = _edges_in(self.lo, self.hi, x.dtype)
-        x = np.asarray(np.minimum(np.maximum(x, low), high))
-        if not self.exclude:
-            return x
-        outside = np.isin(x, np.asarray(self.exclude, dtype=x.dtype))
-        return np.asarray(np.where(outside, x.dtype.type(self._aside(x.dtype)), x) if outside.any() else x)
-
-    def _aside(self, dtype: np.dtype) -> float:
-        """An ordinary value that is no excluded point, in *dtype*."""
-        low, high = self.typical
-        count = len(self.exclude) + 2  # more places than points to avoid
-        places = (low + (high - low) * step / count for step in (1, *range(2, count), 0, count))
-        return next((place for place in places if self.holds(float(dtype.type(place)))), low)
-
-    @property
-    def whole(self) -> tuple[int, int, list[int]]:
-        """Of an integer input: the smallest and the largest ordinary value, and the excluded ones between them."""
-        low, high = math.ceil(self.typical[0]), math.floor(self.typical[1])
-        return low, high, sorted(int(point) for point in set(self.exclude) if low <= point <= high and point % 1 == 0)
-
-
-@lru_cache(maxsize=256)
-def _edges_in(lo: float, hi: float, dtype: np.dtype) -> tuple[np.floating, np.floating]:
-    """The edges of a domain as numbers of *dtype*, rounded inward: the ops have few domains and ask often."""
-    number = dtype.type
-    with np.errstate(over="ignore"):  # an edge beyond float32 is inf there
-        low, high = number(lo), number(hi)
-    if float(low) < lo:  # compared as Python floats: NumPy would round lo to the dtype first
-        low = np.nextafter(low, number(np.inf))
-    if float(high) > hi:
-        high = np.nextafter(high, number(-np.inf))
-    return low, high
-
-
-def interval(op: Op, name: str, sizes: Mapping[str, int]) -> Interval:
-    """The domain of input *name* for these sizes, with ordinary draws that lie inside it."""
-    domain = op.inputs[name]
-    lo, hi = bounds(op, name, sizes)
-    low, high = max(domain.typical[0], lo), min(domain.typical[1], hi)
-    if low > high or (low == high and lo < hi and domain.typical == TYPICAL):  # the default range misses the domain
-        low, high = (lo, min(hi, lo + SPREAD)) if lo > -math.inf else (max(lo, hi - SPREAD), hi)
-    return Interval(lo, hi, domain.exclude, (low, high), domain.integer)
 
 
 Filler = Callable[[Interval, tuple[int, ...], np.random.Generator], np.ndarray]
@@ -127,7 +54,14 @@ def _inside(domain: Interval, x: np.ndarray, rng: np.random.Generator) -> np.nda
 
 
 def _ties(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    return rng.choice(_uniform(domain, (2,), rng), size=shape)
+    """Two values, every other time of one magnitude: the largest |x| is met by both. A row or column is equal."""
+    first, second = _uniform(domain, (2,), rng)
+    opposite = -first if domain.holds(-first) else second
+    x = rng.choice([first, opposite if rng.random() < 0.5 else second], size=shape)
+    if x.ndim > 1:
+        rows = np.moveaxis(x, rng.integers(x.ndim), 0)
+        rows[:1], rows[1:2] = first, opposite
+    return x
 
 
 def _whole(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
@@ -164,12 +98,13 @@ def _two_large(domain: Interval, shape: tuple[int, ...], rng: np.random.Generato
 
 
 def _near(value: float) -> Filler:
-    """Around *value* and -*value*, where a param may be a threshold, on both sides of it."""
+    """Around *value* and -*value*, where a param may be a threshold, on both sides of it and exactly there."""
 
     def fill(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         order = rng.permutation(math.prod(shape)).reshape(shape)  # the first four take each side of each sign
         side, sign = np.where(order % 2, 1.0, -1.0), np.where(order // 2 % 2, -1.0, 1.0)
         aside = rng.uniform(*NEAR, size=shape) * np.where(order < 4, 0.5, 1.0)
+        aside = np.where(np.isin(order, EXACT), 0.0, aside)
         return _inside(domain, value * (1 + side * aside) * sign, rng)
 
     return fill
@@ -184,21 +119,25 @@ def _within(value: float) -> Filler:
     return fill
 
 
-def _all(value: float) -> Filler:
-    def fill(_: Interval, shape: tuple[int, ...], __: np.random.Generator) -> np.ndarray:
-        return np.full(shape, value)
-
-    return fill
-
-
-def _some(value: float, count: int) -> Filler:
-    """*count* entries are *value*; the rest stays ordinary."""
+def _some(values: Sequence[float], count: int | None) -> Filler:
+    """*count* entries, all for None, take the *values* in turn; the rest stays ordinary."""
 
     def fill(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         x = _uniform(domain, shape, rng)
         where = rng.permutation(x.size)[:count]
-        x.reshape(-1)[where] = value
+        x.reshape(-1)[where] = np.resize(values, where.size)
         return x
+
+    return fill
+
+
+def _at(numbers: str) -> Filler:
+    """Some entries are these *numbers*, or their negatives: not beside a threshold but on it."""
+    values = [sign * float(number) for number in numbers.split() for sign in (1.0, -1.0)]
+
+    def fill(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        inside = [value for value in values if domain.holds(value)]
+        return _some(rng.permutation(inside).tolist(), len(inside))(domain, shape, rng)
 
     return fill
 
@@ -231,6 +170,9 @@ def kinds(domain: Interval, params: Mapping[str, Any] | None = None) -> tuple[st
     if domain.holds(0.0):
         names += ["a zero"]
     names += near(domain, params)
+    numbers = dict.fromkeys((*thresholds(params or {}), *domain.numbers))
+    exact = [number for number in numbers if number not in SPECIAL and (domain.holds(number) or domain.holds(-number))]
+    names += [f"at {' '.join(map(repr, exact))}"] if exact else []
     names += ["ties", "log-uniform"]
     names += [name for name, edge in _edges(domain).items() if domain.holds(edge)]
     if domain.holds(0.0):
@@ -279,12 +221,12 @@ def _filler(domain: Interval, kind: str) -> Filler:
     where, _, value = kind.partition(" ")
     if where in THRESHOLD_KINDS:
         return (_near if where == "near" else _within)(float(value))
-    if kind in ("a zero", "two zeros"):
-        return _some(0.0, 1 if kind == "a zero" else 2)
-    if kind == "all zeros":
-        return _all(0.0)
+    if where == "at":
+        return _at(value)
+    if kind in ("a zero", "two zeros", "all zeros"):
+        return _some([0.0], {"a zero": 1, "two zeros": 2}.get(kind))
     edges = _edges(domain)
-    return _some(edges[kind] if kind in edges else float(kind.removeprefix("a ")), 1)
+    return _some([edges[kind] if kind in edges else float(kind.removeprefix("a "))], 1)
 
 
 def _edges(domain: Interval) -> dict[str, float]:

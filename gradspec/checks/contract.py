@@ -15,6 +15,7 @@ from gradspec.checks.outcome import Mismatch, Outcome, entry, number
 from gradspec.evidence import Evidence
 from gradspec.trial import Trial
 
+SELDOM, SEVERAL = 8, 16  # in one of 8 cases, 16 other forwards come in between: a pool of residuals has a few places
 SAME_SUM = {"float64": 1e-8, "float32": 1e-2}  # of the largest entry; what aliasing breaks is broken by far more
 
 
@@ -174,7 +175,8 @@ def _state(trial: Trial, elsewhere: Callable[[], Arrays]) -> Iterator[Mismatch]:
             )
     again = trial.checked(trial.vjp(saved, trial.cotangent_copies()))
     yield from _differs(trial, kept, again, "vjp gives another result when called again", "second call")
-    trial.forward([x.copy() for x in elsewhere()])
+    for _ in range(1 if trial.case.seed % SELDOM else SEVERAL):
+        trial.forward([x.copy() for x in elsewhere()])
     again = trial.checked(trial.vjp(saved, trial.cotangent_copies()))
     yield from _differs(trial, kept, again, "vjp gives another result after another forward", "stale state")
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gradspec.engine import DEFAULT_EXAMPLES, verify
+from gradspec.drawing import DEFAULT_EXAMPLES
+from gradspec.engine import verify
 from gradspec.errors import DeclarationError
 from gradspec.mutation.mutant import Mutant
 from gradspec.mutation.source import source_mutants

@@ -12,9 +12,9 @@ import pytest
 from gradspec import Op, array, index, nonnegative, nonzero, positive, real
 from gradspec.domains import COTANGENTS, Case, make_case, required, systematic
 from gradspec.examples import declared_examples
+from gradspec.intervals import interval
 from gradspec.layouts import Space
 from gradspec.strategies import cases
-from gradspec.values import interval
 from tests.gradspec.samples import power, square, times
 
 # the declarations that are rich in ways to go wrong

@@ -59,7 +59,7 @@ def test_checks_run_in_their_own_order() -> None:
 
 def test_a_right_op_passes() -> None:
     """PASS, everything counted, the resolution small, nothing drawn outside."""
-    report = verify(times(), examples=30)
+    report = verify(square(), examples=30)
     assert Verdict.PASS is report.verdict
     assert (30, 0, 0) == (report.examples, report.outside, report.seed)
     assert report.resolution < 1e-9

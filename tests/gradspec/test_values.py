@@ -10,7 +10,8 @@ import pytest
 from hypothesis import strategies as st
 
 from gradspec import Array, array, index, nonnegative, nonzero, positive, real
-from gradspec.values import SMALLEST, Interval, fill, interval, kinds
+from gradspec.intervals import Interval, interval
+from gradspec.values import SMALLEST, fill, kinds
 from tests.gradspec.samples import square, times
 
 DOMAINS = {

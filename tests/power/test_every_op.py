@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gradspec import Op, Verdict, verify
-from gradspec.engine import DEFAULT_EXAMPLES
+from gradspec.drawing import DEFAULT_EXAMPLES
 from ops import OPS
 from tests.power.wrong import scaled
 
