@@ -164,6 +164,7 @@ class Run:
         return str(Counterexample(self.op.name, "", replace(case, y_bar=None), tuple(self.op.inputs)))
 
     def _conclude(self, tally: Tally) -> CheckResult:
+        tally.settle()
         name = tally.check.name
         if tally.skipped:
             return CheckResult(name=name, verdict=Verdict.SKIPPED, reason=tally.skipped)

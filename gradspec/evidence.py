@@ -6,16 +6,17 @@ terms that enter); and the measured rounding of this rule (how far it moves when
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 
 from gradspec.directions import Directions, refitted
+from gradspec.judgement import Judgement
 from gradspec.measurement import complex_slopes
 from gradspec.oracles.estimate import Estimate
 from gradspec.oracles.finite_difference import STEPS
-from gradspec.rounding import ROUNDING, TINY, Rounding
+from gradspec.rounding import ROUNDING, Rounding
 from gradspec.trial import EPS, Trial
 
 ORACLE = 10.0  # how many of its claimed errors an oracle may be off: calibrated in VERIFICATION section 3
@@ -25,42 +26,10 @@ SECOND_STEP = 0.739085  # of the first: far from every ratio of small numbers
 DISPUTED = 1e-2  # of a difference: what the complex step explains but for this much of it is left open
 DISPUTABLE = 0.1  # of the derivative: what rounding may hide from differences; more than that is a wrong rule
 WITHIN = np.array((0.51, 0.57, 0.63, 0.68, 0.76, 0.83, 0.91, 0.97))  # of the shortest step, unevenly spaced
-TURNS = 2  # changes of sign among them that no smooth function has
+TURNS = 3  # times that claims there cross their mean, as those of no smooth function do
 LOOKED_AT = 32  # comparisons that failed
+STEEP = 4.0  # times the measured change of a derivative within an ulp: several roundings may add up
 NEARBY = 16  # points around a tie at which the derivative is sampled
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """A rule against an oracle, along each direction (p,).
-
-    Attributes:
-        claim: What the rule says.
-        want: What the oracle says.
-        bar: How far they may differ.
-        width: Half the range of derivatives at a kink; any value in it is right.
-        terms: Sum of the terms that enter: what the bar is relative to.
-        judged: Whether there is a derivative to compare with at all.
-        conclusive: Whether the bar is small enough to count.
-        wrong: Whether the difference exceeds the bar.
-    """
-
-    claim: np.ndarray
-    want: np.ndarray
-    bar: np.ndarray
-    width: np.ndarray
-    terms: np.ndarray
-    judged: np.ndarray
-    conclusive: np.ndarray
-    wrong: np.ndarray
-
-    @property
-    def discrepancy(self) -> np.ndarray:
-        """Difference over bar; inf where the claim is not finite though the derivative is."""
-        with np.errstate(all="ignore"):
-            excess = np.maximum(np.abs(self.claim - self.want) - self.width, 0.0)
-            ratio = np.where(excess > 0, excess / np.maximum(self.bar, TINY["float64"]), 0.0)
-        return np.where(np.isfinite(self.claim), ratio, np.inf)
 
 
 class Evidence(Rounding):
@@ -100,7 +69,7 @@ class Evidence(Rounding):
         return judgement
 
     def _resolved(self, judgement: Judgement, directions: Directions) -> Judgement:
-        """Leave open where the rule's claims change sign over and over within the shortest step: sin(x²) at x = 5e6."""
+        """Leave open where the rule's claims swing to and fro within the shortest step: sin(x²) at x = 5e6."""
         open_now = np.zeros(len(directions), dtype=bool)
         looked_at, others = np.split(np.flatnonzero(judgement.wrong), [LOOKED_AT])
         for p in looked_at:
@@ -108,8 +77,8 @@ class Evidence(Rounding):
             for side in (1.0, -1.0)[: 1 + directions.both[p]]:
                 steps = side * STEPS[-1] * WITHIN[:, None] * one.moves
                 claims = np.array([self.claims(self.trial.cotangents(self.trial.point + s), one)[0] for s in steps])
-                turns = (np.diff(np.sign(claims)) != 0).sum()
-                enough = 2 * np.abs(claims).max() >= np.abs(judgement.claim[p] - judgement.want[p])
+                turns = (np.diff(np.sign(claims - claims.mean())) != 0).sum()
+                enough = np.ptp(claims) >= np.abs(judgement.claim[p] - judgement.want[p]) / 2
                 open_now[p] |= bool(turns >= TURNS and enough)
         open_now[others] = open_now[looked_at].all()
         return replace(judgement, wrong=judgement.wrong & ~open_now, conclusive=judgement.conclusive & ~open_now)
@@ -180,7 +149,8 @@ class Evidence(Rounding):
         terms, floor, usual = self.rounding(np.where(np.isfinite(cotangent), cotangent, 0.0), directions)
         is_zero = (want == 0) | self._stands_still(directions)
         unit = np.where(is_zero, np.abs(self.trial.v).sum() * directions.scale, 0.0)
-        bar = error + floor + self.rule_noise(directions, terms) + ROUNDING * EPS[dtype] * unit
+        noise = self.rule_noise(directions, terms)
+        bar = error + floor + noise + ROUNDING * EPS[dtype] * unit
         known = exists & np.isfinite(want) & np.isfinite(bar)
         if dtype == "float32":
             known &= self.is_float32_sound
@@ -207,7 +177,11 @@ class Evidence(Rounding):
         if wrong.any():
             undecided = wrong & self._between_branches(directions, want, bar + width)
             wrong, conclusive = wrong & ~undecided, conclusive & ~undecided
-        judged = exists & np.isfinite(want)
+        steep = noise > limit  # the derivative itself is not known better than that
+        if wrong.any():
+            undecided = wrong & self._is_steep(directions, claim, want, bar + width)
+            wrong, conclusive, steep = wrong & ~undecided, conclusive & ~undecided, steep | undecided
+        judged = exists & np.isfinite(want) & ~(steep & ~conclusive)
         if directions is self.directions and (directions.entries >= 0).sum() == self.trial.point.size:
             judged &= conclusive | (directions.entries >= 0)  # every entry is compared by itself: the rest is extra
         return Judgement(claim, want, bar, width, terms, judged, conclusive, wrong)
@@ -226,6 +200,23 @@ class Evidence(Rounding):
         claims = np.array([self.claims(x_bar, directions) for _, x_bar in self.trial.jittered])
         agrees = np.abs(claims - want) <= bar + CONCLUSIVE[self.trial.case.dtype] * np.abs(want)
         return np.asarray(agrees.any(axis=0) & ~agrees.all(axis=0))
+
+    def _is_steep(self, directions: Directions, claim: np.ndarray, want: np.ndarray, bar: np.ndarray) -> np.ndarray:
+        """(p,) whether the derivative itself changes by as much as the rule is off when the inputs move by an ulp.
+
+        In float32, a rule may round what enters it: a x in sin(a x) is known to half an ulp of itself. What is right in
+        float64 at the same point is right, then. In float64, the oracle's shortest step may be far longer than what the
+        derivative changes within: log(1 - p) one ulp from 1. A point that is wrong all by itself stays wrong.
+        """
+        base = self.claims(self.trial.exact_rule[1], directions)
+        claims = np.array([self.claims(x_bar, directions) for x_bar in self.trial.shaken])
+        moved = np.abs(claims - base).max(axis=0)
+        moved = np.nan_to_num(np.fmax(moved, self.rule_spread(directions)), nan=0.0, posinf=0.0)
+        if self.trial.case.dtype == "float32":
+            sound = np.abs(base - want) <= bar
+        else:
+            sound = ~(np.abs(claims - want) <= bar + CONCLUSIVE["float64"] * np.abs(want)).all(axis=0)
+        return np.asarray(sound & (np.abs(claim - want) <= bar + STEEP * moved))
 
     def _at_ties(self, judgement: Judgement, directions: Directions) -> Judgement:
         """Accept, where entries are equal to others, any derivative that occurs at generic points nearby.

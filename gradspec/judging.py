@@ -13,8 +13,8 @@ JUDGING = (
     "gradspec/oracles/*.py",
     *(f"gradspec/{name}.py" for name in ("analytic", "caller", "constants", "cotangents", "covering", "crossed")),
     *(f"gradspec/{name}.py" for name in ("directions", "domains", "drawing", "engine", "evidence")),
-    *(f"gradspec/{name}.py" for name in ("intervals", "layouts", "measurement", "nearby", "related", "rounding")),
-    *(f"gradspec/{name}.py" for name in ("strategies", "tally", "trial", "values")),
+    *(f"gradspec/{name}.py" for name in ("intervals", "judgement", "layouts", "measurement", "nearby")),
+    *(f"gradspec/{name}.py" for name in ("related", "rounding", "strategies", "tally", "trial", "values")),
 )
 """What decides a verdict; what it is about, the op itself, has a hash of its own."""
 

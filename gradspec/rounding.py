@@ -131,6 +131,11 @@ class Rounding(Measurement):
         moved = [np.abs(self.claims(x_bar, directions) - base) for _, x_bar in self.trial.jittered]
         return np.fmax(*moved[:2]), np.fmax(*moved[2:])
 
+    def rule_spread(self, directions: Directions) -> np.ndarray:
+        """(p,) how far the rule's claims move for an ulp, with regard to what eight of them do."""
+        near, far = self._moved_claims(directions)
+        return np.asarray(np.fmax(near, far / 4))
+
     def rule_noise(self, directions: Directions, terms: np.ndarray) -> np.ndarray:
         """(p,) the measured rounding of the rule: how far its claims move when its inputs move by ulps."""
         trial = self.trial
@@ -138,7 +143,7 @@ class Rounding(Measurement):
         # The terms vanish where the derivative does: of det at rank n - 2 they are nothing, and its rounding is not.
         largest = np.fmax(terms, self._slopes_elsewhere(directions))
         jump = (near > max(JUMP * EPS[trial.case.dtype], BRANCH) * largest) & (far < 2 * near)
-        noise = np.where(jump, 0.0, np.fmax(near, far / 4))
+        noise = np.where(jump, 0.0, self.rule_spread(directions))
         noise = NOISE * np.nan_to_num(noise, nan=0.0, posinf=0.0)
         if trial.case.dtype == "float32":
             noise = np.minimum(noise, CAP32 * EPS["float32"] * terms)

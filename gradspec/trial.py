@@ -22,7 +22,7 @@ from gradspec.spec import Op
 EPS = {"float64": float(np.finfo(np.float64).eps), "float32": float(np.finfo(np.float32).eps)}
 CLOSE = 2.0**-40  # a forward of complex numbers must have f(x) as its real part, up to this share of the outputs
 JITTERS = (1.0, -1.0, 8.0, -8.0)  # ulps by which inputs and y_bar are moved to measure the rounding of a rule
-SHAKES = 8  # more ways of moving them by one ulp, before a rule is accused
+SHAKES = 8  # more ways of moving them by an ulp or two, before a rule is accused
 
 
 class Trial(Caller):
@@ -203,10 +203,16 @@ class Trial(Caller):
 
     @cached_property
     def shaken(self) -> list[np.ndarray]:
-        """Cotangents (n') in float64, inputs and y_bar being moved by one ulp in :data:`SHAKES` more ways."""
+        """Cotangents (n') in float64, inputs and y_bar being moved by one to two ulps in :data:`SHAKES` more ways.
+
+        By different shares of an ulp: where one is many periods of a sine, equal ones would be all alike. Every other
+        time all move outwards: in a product of two, opposite ones cancel.
+        """
+        ulps = EPS[self.case.dtype] * np.linspace(1.0, 2.0, SHAKES)
         rngs = (np.random.default_rng((self.case.seed, 14, shake)) for shake in range(SHAKES))
-        eps = EPS[self.case.dtype]
-        return [self._moved_by(eps, drawn_signs(self.point, self.y_bar64, rng))[1] for rng in rngs]
+        signs = [drawn_signs(self.point, self.y_bar64, rng) for rng in rngs]
+        signs[1::2] = [replace(one, point=np.abs(one.point)) for one in signs[1::2]]
+        return [self._moved_by(float(relative), one)[1] for relative, one in zip(ulps, signs, strict=True)]
 
     @cached_property
     def _signs(self) -> list[Signs]:

@@ -10,7 +10,8 @@ import numpy as np
 
 from gradspec.checks.outcome import Mismatch, Outcome, entry, number, show
 from gradspec.directions import Directions
-from gradspec.evidence import Evidence, Judgement
+from gradspec.evidence import Evidence
+from gradspec.judgement import Judgement
 from gradspec.trial import Trial
 
 MAX_NAMED = 256  # entries of an input up to which a failure says how many differ

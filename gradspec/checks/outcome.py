@@ -65,6 +65,8 @@ class Outcome:
         mismatch: The failure, if it is one; or a function that words it, since that takes evaluations of its own.
         note: A remark that changes no verdict.
         dispute: The evidence that the oracles contradict each other here, whatever the rule says.
+        alone: Relative differences of the comparisons in which torch's word stands alone against the rule.
+        refuted: Whether differences show that it is torch's gradient that is off, in one of the comparisons.
     """
 
     input: str = ""
@@ -77,6 +79,8 @@ class Outcome:
     mismatch: Mismatch | Callable[[], Mismatch] | None = None
     note: str = ""
     dispute: str = ""
+    alone: tuple[float, ...] = ()
+    refuted: bool = False
 
     @property
     def told(self) -> Mismatch | None:

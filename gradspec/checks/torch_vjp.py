@@ -10,7 +10,8 @@ from gradspec.caller import CallFailedError
 from gradspec.checks.comparison import corrected, outcomes, wrong_cotangent
 from gradspec.checks.outcome import Mismatch, Outcome, number, show
 from gradspec.directions import Directions
-from gradspec.evidence import ORACLE, Evidence, Judgement
+from gradspec.evidence import ORACLE, Evidence
+from gradspec.judgement import Judgement
 from gradspec.oracles import torch_autograd
 from gradspec.rounding import NOISE
 from gradspec.trial import EPS, Trial
@@ -35,7 +36,7 @@ def vjp_torch(trial: Trial, evidence: Evidence) -> list[Outcome]:
         return [Outcome(comparisons=1, note=str(answer))]
     reference = trial.flat_cotangents(answer.cotangents)
     judgement = evidence.judge_against(cotangent, reference)
-    confirmed, doubtful = _adjudicated(trial, evidence, judgement)
+    confirmed, doubtful, refuted = _adjudicated(trial, evidence, judgement)
     names = np.array(evidence.directions.inputs)
     remarkable = doubtful & (judgement.discrepancy > CLEAR)
     notes = {
@@ -62,13 +63,32 @@ def vjp_torch(trial: Trial, evidence: Evidence) -> list[Outcome]:
         notes,
     )
     dispute = _dispute(trial, evidence, judgement)
+    if confirmed.any() or refuted.any():
+        found = [_with_its_witnesses(outcome, evidence, names, judgement, confirmed, refuted) for outcome in found]
     return [replace(outcome, dispute=dispute) for outcome in found] if dispute else found
 
 
-def _adjudicated(trial: Trial, evidence: Evidence, against: Judgement) -> tuple[np.ndarray, np.ndarray]:
-    """Which differences from torch are the rule's fault, and which say something about the reference only."""
+def _with_its_witnesses(
+    outcome: Outcome,
+    evidence: Evidence,
+    names: np.ndarray,
+    against: Judgement,
+    confirmed: np.ndarray,
+    refuted: np.ndarray,
+) -> Outcome:
+    """Say in which comparisons nothing but torch accuses the rule, by how much, and whether torch was caught itself."""
+    mine = names == outcome.input
+    accused = mine & confirmed
+    alone = accused if not (accused & evidence.of_rule.wrong).any() else np.zeros_like(accused)
+    with np.errstate(all="ignore"):
+        relative = np.abs(against.claim - against.want)[alone] / np.abs(against.want)[alone]
+    return replace(outcome, alone=tuple(relative.tolist()), refuted=bool((mine & refuted).any()))
+
+
+def _adjudicated(trial: Trial, evidence: Evidence, against: Judgement) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which differences from torch are the rule's fault, which may be the reference's, and which surely are."""
     if not against.wrong.any():
-        return against.wrong, against.wrong
+        return against.wrong, against.wrong, against.wrong
     by_difference = evidence.of_rule
     theirs = evidence.cancellation @ np.abs(trial.v)
     if (against.wrong & ~by_difference.wrong).any():
@@ -81,7 +101,7 @@ def _adjudicated(trial: Trial, evidence: Evidence, against: Judgement) -> tuple[
     smooth = by_difference.conclusive & (by_difference.width == 0)
     confirmed = against.wrong & (by_difference.wrong | (smooth & torch_is_possible & clear))
     confirmed &= by_difference.wrong | ~_explained_by_entries(evidence.directions, confirmed, against.wrong)
-    return confirmed, against.wrong & ~confirmed
+    return confirmed, against.wrong & ~confirmed, against.wrong & smooth & clear & ~torch_is_possible & ~confirmed
 
 
 def _explained_by_entries(directions: Directions, confirmed: np.ndarray, wrong: np.ndarray) -> np.ndarray:

@@ -73,10 +73,11 @@ def torch_autograd(
         if y_bar is None:
             return TorchAnswer(values, ())
         bars = [None if bar is None else torch.from_numpy(np.array(bar, dtype=dtype)) for bar in y_bar]
-        found = autograd(tensors, outputs, bars)
+        # Detached: torch's cummax hands back y_bar's own tensor for an empty input, and that one requires a gradient.
+        found = [None if bar is None else bar.detach().numpy() for bar in autograd(tensors, outputs, bars)]
     except Exception as error:
         raise ReferenceFailedError(f"the torch reference raised {type(error).__name__}: {error}") from error
-    return TorchAnswer(values, tuple(None if x_bar is None else x_bar.numpy() for x_bar in found))
+    return TorchAnswer(values, tuple(found))
 
 
 def autograd(tensors: Sequence[Any], outputs: Sequence[Any], y_bar: Sequence[Any]) -> list[Any | None]:
