@@ -18,7 +18,7 @@ class Signs:
     """The signs by which a trial's inputs and y_bar are moved.
 
     Attributes:
-        point: (n,) for the flat inputs, one per distinct value.
+        point: (n,) for the flat inputs, one per distinct magnitude.
         y_bar: For each output; None for integer ones.
         rng: What they were drawn from, as they left it.
     """
@@ -63,6 +63,6 @@ def drawn_cotangent(y: np.ndarray, kind: str, rng: np.random.Generator) -> np.nd
 
 
 def signs_by_value(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A random sign per distinct value, so that equal entries stay equal."""
-    _, which = np.unique(x, return_inverse=True)
+    """A random sign per distinct magnitude: moved by a share of themselves, equal and opposite entries stay so."""
+    _, which = np.unique(np.abs(x), return_inverse=True)
     return np.asarray(random_signs(x.size, rng)[which.reshape(-1)])

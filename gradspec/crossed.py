@@ -52,12 +52,12 @@ def beside_params(space: Space, seed: int) -> Iterator[Recipe]:
 
 def _zeros_beside_whole_numbers(space: Space) -> Iterator[Recipe]:
     """0 in one input where another one is 0, 1, 2: 0 ** 1, and a product whose other factors are 1."""
-    domains = [interval(space.op, name, space.default.sizes) for name in space.op.inputs]
-    able = [position for position, domain in enumerate(domains) if {"all zeros", "whole numbers"} <= {*kinds(domain)}]
-    for zeros, whole in itertools.permutations(able[:2], 2):
-        chosen = ["uniform"] * len(domains)
-        chosen[zeros], chosen[whole] = "all zeros", "whole numbers"
-        yield ordinary(space, space.default, kinds=tuple(chosen))
+    able = [kinds(interval(space.op, name, space.default.sizes)) for name in space.op.inputs]
+    for zeros, whole in itertools.permutations(range(len(able))[:2], 2):
+        if "all zeros" in able[zeros] and "whole numbers" in able[whole]:
+            chosen = ["uniform"] * len(able)
+            chosen[zeros], chosen[whole] = "all zeros", "whole numbers"
+            yield ordinary(space, space.default, kinds=tuple(chosen))
 
 
 def _long(space: Space) -> Combination:

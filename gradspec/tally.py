@@ -108,9 +108,7 @@ class Tally:
             for case, outcome, seen in self.accused:
                 self._take(case, outcome, seen)
         elif self.accused:
-            told = (
-                f"torch's gradient, known to be off elsewhere, differs by {max(self.alone):.0e} where only it can tell"
-            )
+            told = f"torch's gradient, which is off elsewhere, differs by {max(self.alone):.0e} where only it can tell"
             self.notes[told] = len(self.accused)
         self.accused = []
 

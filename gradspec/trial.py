@@ -99,10 +99,10 @@ class Trial(Caller):
     @property
     def is_flat(self) -> bool:
         """Whether the rule says 0 of every entry, of which there are some."""
+        bars = []
         with contextlib.suppress(CallFailedError):  # the contract check's business
-            bars = [bar for bar in self.x_bar if bar is not None and bar.size]
-            return bool(bars) and not any(bar.any() for bar in bars)
-        return False
+            bars = [bar.any() for bar in self.x_bar if bar is not None and bar.size]
+        return bool(bars) and not any(bars)
 
     def owned(self, returned: Any) -> tuple[np.ndarray | None, ...]:
         """Copies of the cotangents: a rule that reuses its buffer is the contract check's business alone."""

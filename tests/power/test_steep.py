@@ -1,0 +1,161 @@
+"""Right ops where a derivative changes within an ulp, or where the reference's own gradient is off: none is accused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradspec import Op, Verdict, array, positive, real, verify
+
+torch = pytest.importorskip("torch")
+
+SEEDS = (1, 2, 4, 8)
+
+
+def _sine_of_product(x: np.ndarray, a: np.ndarray) -> tuple[np.ndarray, Any]:
+    return x + np.sin(a * x) ** 2 / a, (x, a)
+
+
+def _sine_of_product_vjp(saved: Any, y_bar: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    x, a = saved
+    sin, cos = np.sin(a * x), np.cos(a * x)
+    return y_bar * (1 + 2 * sin * cos), (y_bar * (2 * sin * cos * x / a - sin * sin / (a * a))).sum(axis=0)
+
+
+def _entropy_vjp(saved: Any, y_bar: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    p, t = saved
+    return y_bar * (p - t) / (p * (1 - p)), y_bar * (np.log1p(-p) - np.log(p))
+
+
+def _first_of_largest(x: np.ndarray) -> tuple[np.ndarray, Any]:
+    at = np.abs(x).argmax(axis=1)[:, None]
+    return np.abs(np.take_along_axis(x, at, axis=1))[:, 0], (x, at)
+
+
+def _first_of_largest_vjp(saved: Any, y_bar: np.ndarray) -> tuple[np.ndarray]:
+    x, at = saved
+    x_bar = np.zeros_like(x)
+    np.put_along_axis(x_bar, at, np.sign(np.take_along_axis(x, at, axis=1)) * y_bar[:, None], axis=1)
+    return (x_bar,)
+
+
+RIGHT = (
+    Op(  # a x is rounded in float32: at 2e7 by a radian
+        name="sine_of_product",
+        forward=_sine_of_product,
+        vjp=_sine_of_product_vjp,
+        inputs={"x": real("n c"), "a": positive("c")},
+    ),
+    Op(
+        name="wave",
+        forward=lambda a, k, x: (a * np.sin(k * x), (a, k, x)),
+        vjp=lambda s, g: (
+            g * np.sin(s[1] * s[2]),
+            g * s[0] * s[2] * np.cos(s[1] * s[2]),
+            g * s[0] * s[1] * np.cos(s[1] * s[2]),
+        ),
+        inputs={"a": real("n"), "k": real("n"), "x": real("n")},
+        linear_in={"a"},
+    ),
+    Op(  # at p = t = 1 - 1e-16 it bends within an ulp
+        name="binary_entropy",
+        forward=lambda p, t: (-(t * np.log(p) + (1 - t) * np.log1p(-p)), (p, t)),
+        vjp=_entropy_vjp,
+        inputs={"p": array("n", lo=0, hi=1, exclude=(0, 1)), "t": array("n", lo=0, hi=1)},
+    ),
+    Op(  # of x and -x, one is chosen
+        name="first_of_largest",
+        forward=_first_of_largest,
+        vjp=_first_of_largest_vjp,
+        inputs={"x": real("n d")},
+        sizes={"n": (0, 4), "d": (1, 4)},
+        kinks="ties of |x|",
+    ),
+)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("op", RIGHT, ids=lambda op: op.name)
+def test_a_right_op_is_not_accused(op: Op, seed: int) -> None:
+    """No FAIL: what cannot be known there is not compared."""
+    report = verify(op, seed=seed, explain=False)
+    assert Verdict.FAIL is not report.verdict, str(report)
+    assert report.compared > 0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_same_op_with_a_factor_is_accused(seed: int) -> None:
+    """What is excused far out is judged near by: the sine's argument forgotten in the slope."""
+    wrong = RIGHT[0].replace(vjp=lambda s, g: (g * (1 + np.sin(s[0])), _sine_of_product_vjp(s, g)[1]))
+    assert Verdict.FAIL is verify(wrong, seed=seed, explain=False).verdict
+
+
+# --- a reference that is off ------------------------------------------------------------------------------------------
+
+
+class _Rough(torch.autograd.Function):
+    """cos whose gradient is off by up to 6e-11, as a series that was cut short is: by another share at each x."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.save_for_backward(x)
+        return x.cos()
+
+    @staticmethod
+    def backward(ctx: Any, y_bar: Any) -> Any:  # type: ignore[override]
+        (x,) = ctx.saved_tensors
+        return -x.sin() * y_bar * (1 + 6e-11 * 10.0 ** (-4 * torch.cos(3 * x).abs()))
+
+
+def _cos(factor: float = 1.0) -> Op:
+    return Op(
+        name="cos",
+        forward=lambda x: (np.cos(np.abs(x)), x),  # not analytic: the complex step has nothing to say
+        vjp=lambda x, y_bar: ((-factor * np.sin(x) * y_bar).astype(x.dtype),),
+        inputs={"x": real("n", lo=-10, hi=10)},
+        torch=_Rough.apply,
+    )
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_reference_that_is_off_accuses_nobody_by_itself(seed: int) -> None:
+    """Differences show that it is off in places; where they cannot tell, it is not believed, and that is said."""
+    report = verify(_cos(), seed=seed, checks=["vjp_finite_difference", "vjp_torch"], explain=False)
+    assert Verdict.PASS is report.verdict, str(report)
+    assert "which is off elsewhere" in str(report)
+
+
+class _Switched(torch.autograd.Function):
+    """cos whose gradient is off by 1e-8 from 8 on, where it takes a shorter way."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.save_for_backward(x)
+        return x.cos()
+
+    @staticmethod
+    def backward(ctx: Any, y_bar: Any) -> Any:  # type: ignore[override]
+        (x,) = ctx.saved_tensors
+        return -x.sin() * y_bar * (1 + 1e-8 * (x > 8))
+
+
+@pytest.mark.parametrize("reference", [torch.cos, _Switched.apply], ids=["sound", "off from 8 on"])
+def test_a_factor_that_only_torch_can_see_is_accused(reference: Any) -> None:
+    """1 + 1e-12 nearly everywhere: a constant share is the rule's, also where the reference is off in places."""
+    op = _cos(1 + 1e-12).replace(torch=reference)
+    report = verify(op, checks=["vjp_finite_difference", "vjp_torch"], explain=False)
+    assert ["vjp_torch"] == [check.name for check in report.failures]
+
+
+def test_a_gradient_that_requires_a_gradient_is_no_traceback() -> None:
+    """torch's cummax hands back such a tensor where there are no entries."""
+    op = Op(
+        name="square",
+        forward=lambda x: (x * x, x),
+        vjp=lambda x, y_bar: (2 * x * y_bar,),
+        inputs={"x": real("n d")},
+        torch=lambda x: x.cummax(1).values * 0 + x * x,
+    )
+    assert Verdict.PASS is verify(op, explain=False).verdict
