@@ -50,8 +50,7 @@ def drawn_cotangent(y: np.ndarray, kind: str, rng: np.random.Generator) -> np.nd
         return None
     bar = rng.uniform(0.5, 2.0, size=y.shape) * random_signs(y.shape, rng)
     if kind == "balanced" and bar.size > 1:  # the gradient of a loss that ignores a common shift: its entries sum to 0
-        by_row = bar.ndim > 1 and bar.shape[-1] > 1 and rng.random() < 0.5  # each row by itself, as softmax gives it
-        rows = bar.reshape(-1, bar.shape[-1] if by_row else bar.size)
+        rows = bar.reshape(-1, bar.shape[-1] if bar.ndim and bar.shape[-1] > 1 else bar.size)  # each, as softmax does
         half = np.round(rows[:, : rows.shape[1] // 2] * GRID) / GRID
         entries = np.concatenate([half, -half, np.zeros((len(rows), rows.shape[1] % 2))], axis=1)
         bar = rng.permuted(entries, axis=1).reshape(bar.shape)

@@ -12,15 +12,15 @@ from functools import cached_property
 import numpy as np
 
 from gradspec.directions import Directions, refitted
+from gradspec.excuses import Excuses
 from gradspec.judgement import Judgement
 from gradspec.measurement import complex_slopes
 from gradspec.oracles.estimate import Estimate
 from gradspec.oracles.finite_difference import STEPS
-from gradspec.rounding import ROUNDING, Rounding
+from gradspec.rounding import CONCLUSIVE, ROUNDING
 from gradspec.trial import EPS, Trial
 
 ORACLE = 10.0  # how many of its claimed errors an oracle may be off: calibrated in VERIFICATION section 3
-CONCLUSIVE = {"float64": 1e-6, "float32": 1e-3}  # a bar above this share of the terms says nothing
 SHARP_ENOUGH = 1e-3  # an oracle's error above this share of its own answer says nothing
 SECOND_STEP = 0.739085  # of the first: far from every ratio of small numbers
 DISPUTED = 1e-2  # of a difference: what the complex step explains but for this much of it is left open
@@ -28,11 +28,10 @@ DISPUTABLE = 0.1  # of the derivative: what rounding may hide from differences; 
 WITHIN = np.array((0.51, 0.57, 0.63, 0.68, 0.76, 0.83, 0.91, 0.97))  # of the shortest step, unevenly spaced
 TURNS = 3  # times that claims there cross their mean, as those of no smooth function do
 LOOKED_AT = 32  # comparisons that failed
-STEEP = 4.0  # times the measured change of a derivative within an ulp: several roundings may add up
 NEARBY = 16  # points around a tie at which the derivative is sampled
 
 
-class Evidence(Rounding):
+class Evidence(Excuses):
     """A trial's measurements, and cotangents held against them."""
 
     @cached_property
@@ -175,11 +174,11 @@ class Evidence(Rounding):
             undecided = wrong & (np.abs(claim - want) <= bar + width + self.shared_noise(directions, terms))
             wrong, conclusive = wrong & ~undecided, conclusive & ~undecided
         if wrong.any():
-            undecided = wrong & self._between_branches(directions, want, bar + width)
+            undecided = wrong & self.between_branches(directions, want, bar + width)
             wrong, conclusive = wrong & ~undecided, conclusive & ~undecided
         steep = noise > limit  # the derivative itself is not known better than that
         if wrong.any():
-            undecided = wrong & self._is_steep(directions, claim, want, bar + width)
+            undecided = wrong & self.is_steep(directions, claim, want, bar + width)
             wrong, conclusive, steep = wrong & ~undecided, conclusive & ~undecided, steep | undecided
         judged = exists & np.isfinite(want) & ~(steep & ~conclusive)
         if directions is self.directions and (directions.entries >= 0).sum() == self.trial.point.size:
@@ -191,32 +190,6 @@ class Evidence(Rounding):
         if directions is not self.directions:
             return np.zeros(len(directions), dtype=bool)
         return np.asarray((self.estimate.value == 0)[:, self.trial.v != 0].all(axis=1))
-
-    def _between_branches(self, directions: Directions, want: np.ndarray, bar: np.ndarray) -> np.ndarray:
-        """(p,) whether the rule is right for some inputs an ulp away and wrong for others: no oracle sees so finely.
-
-        x**p at x = 0 has the slope 1 for p = 1 and 0 one ulp above. A point that is wrong all by itself stays wrong.
-        """
-        claims = np.array([self.claims(x_bar, directions) for _, x_bar in self.trial.jittered])
-        agrees = np.abs(claims - want) <= bar + CONCLUSIVE[self.trial.case.dtype] * np.abs(want)
-        return np.asarray(agrees.any(axis=0) & ~agrees.all(axis=0))
-
-    def _is_steep(self, directions: Directions, claim: np.ndarray, want: np.ndarray, bar: np.ndarray) -> np.ndarray:
-        """(p,) whether the derivative itself changes by as much as the rule is off when the inputs move by an ulp.
-
-        In float32, a rule may round what enters it: a x in sin(a x) is known to half an ulp of itself. What is right in
-        float64 at the same point is right, then. In float64, the oracle's shortest step may be far longer than what the
-        derivative changes within: log(1 - p) one ulp from 1. A point that is wrong all by itself stays wrong.
-        """
-        base = self.claims(self.trial.exact_rule[1], directions)
-        claims = np.array([self.claims(x_bar, directions) for x_bar in self.trial.shaken])
-        moved = np.abs(claims - base).max(axis=0)
-        moved = np.nan_to_num(np.fmax(moved, self.rule_spread(directions)), nan=0.0, posinf=0.0)
-        if self.trial.case.dtype == "float32":
-            sound = np.abs(base - want) <= bar
-        else:
-            sound = ~(np.abs(claims - want) <= bar + CONCLUSIVE["float64"] * np.abs(want)).all(axis=0)
-        return np.asarray(sound & (np.abs(claim - want) <= bar + STEEP * moved))
 
     def _at_ties(self, judgement: Judgement, directions: Directions) -> Judgement:
         """Accept, where entries are equal to others, any derivative that occurs at generic points nearby.

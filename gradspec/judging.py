@@ -12,7 +12,7 @@ JUDGING = (
     "gradspec/checks/*.py",
     "gradspec/oracles/*.py",
     *(f"gradspec/{name}.py" for name in ("analytic", "caller", "constants", "cotangents", "covering", "crossed")),
-    *(f"gradspec/{name}.py" for name in ("directions", "domains", "drawing", "engine", "evidence")),
+    *(f"gradspec/{name}.py" for name in ("directions", "domains", "drawing", "engine", "evidence", "excuses")),
     *(f"gradspec/{name}.py" for name in ("intervals", "judgement", "layouts", "measurement", "nearby")),
     *(f"gradspec/{name}.py" for name in ("related", "rounding", "strategies", "tally", "trial", "values")),
 )

@@ -20,7 +20,7 @@ from gradspec.directions import (
     tied_entries,
     together,
 )
-from gradspec.nearby import at_ordinary, nearby, only_float32
+from gradspec.nearby import at_ordinary, nearby, only_float32, usual_slope
 from gradspec.oracles.complex_step import complex_step
 from gradspec.oracles.estimate import Estimate
 from gradspec.oracles.finite_difference import STEPS, finite_difference
@@ -88,7 +88,7 @@ class Measurement:
             better = second_error / finer.scale <= first_error / directions.scale[again]
         beyond = ~(second.width > 0) & np.isfinite(second.error)
         better |= kinked[again].any(axis=1) & beyond.all(axis=1)
-        better &= ~small[again] | ~self._absorbed(directions.scale[again], estimate, again, finer.scale, second)
+        better &= ~self._absorbed(directions.scale[again], estimate, again, finer.scale, second)
         better |= coarse[again] & np.isfinite(second.error).all(axis=1)
         chosen = again[better]
         for ours, theirs in (
@@ -109,11 +109,13 @@ class Measurement:
     ) -> np.ndarray:
         """(k,) whether the finer steps see no change at all where the first steps see one: 1 + x * x below 1e-8.
 
-        Steps that rounding swallows look perfectly flat, and perfectly sharp.
+        Steps that rounding swallows look perfectly flat, and perfectly sharp. Where the first steps, far longer ones,
+        see nothing but rounding, it may be that: the logarithm of a beta function at 1e7.
         """
         with np.errstate(all="ignore"):
             slope, error = first.value[again] / scale[:, None], first.error[again] / scale[:, None]
             apart = np.abs(slope) > APART * (error + second.error / finer[:, None])
+            apart |= ~np.isfinite(first.error[again]) & (scale > LARGE * finer)[:, None]
         return np.asarray(((second.value == 0) & apart)[:, self.trial.v != 0].any(axis=1))
 
     def along(self, positions: np.ndarray, rng: np.random.Generator) -> tuple[Directions, Estimate]:
@@ -222,6 +224,11 @@ class Measurement:
     @cached_property
     def _ordinary(self) -> tuple[np.ndarray, np.ndarray]:
         return at_ordinary(self.trial)
+
+    @cached_property
+    def usual_slope(self) -> float:
+        """The largest |x_bar| at a few ordinary points: more of them than :attr:`ordinary`, and dearer."""
+        return usual_slope(self.trial)
 
     @cached_property
     def is_coarse(self) -> bool:

@@ -13,6 +13,7 @@ GOLDEN = (5**0.5 - 1) / 2  # multiples of it, modulo 1, are spread evenly
 SHORT = 2.0**21  # a number with no more binary digits than that, of float32's 24, tells nothing of how it was computed
 TELLING = 2  # numbers of float32, and none that is not, that are no multiples of the last digit of the largest
 DIGITS = 24  # of float32, binary
+DRAWN = 4  # ordinary points, before a rule is accused
 
 
 def nearby(trial: Trial) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -32,6 +33,17 @@ def at_ordinary(trial: Trial) -> tuple[np.ndarray, np.ndarray]:
         drawn.append(_ordinary(u, domain, start))
         start += u.size  # equal inputs are not ordinary: the cross product of two is 0
     return trial.pulled_back(drawn, trial.y_bar64)
+
+
+def usual_slope(trial: Trial) -> float:
+    """The largest entry of the rule's cotangents at a few points drawn from the ordinary part of the domain."""
+    rng, largest = np.random.default_rng((trial.case.seed, 15)), 0.0
+    for _ in range(DRAWN):
+        pairs = zip(trial.drawn64, trial.domains, strict=True)
+        drawn = [d.repaired(rng.uniform(*d.typical, size=u.shape)) if u.dtype.kind == "f" else u for u, d in pairs]
+        x_bar = trial.pulled_back(drawn, trial.y_bar64)[1]
+        largest = max(largest, float(np.abs(x_bar[np.isfinite(x_bar)]).max(initial=0.0)))
+    return largest
 
 
 def only_float32(usual: np.ndarray, others: Iterable[np.ndarray]) -> bool:

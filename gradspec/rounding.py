@@ -8,18 +8,16 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from gradspec.caller import CallFailedError, float_outputs
-from gradspec.cotangents import signs_by_value
+from gradspec.caller import float_outputs
 from gradspec.directions import Directions
 from gradspec.measurement import JUMP, Measurement
-from gradspec.oracles.torch_autograd import ReferenceFailedError, available, torch_autograd
-from gradspec.trial import EPS, JITTERS, Trial
+from gradspec.trial import EPS, Trial
 
 ROUNDING = 64.0  # ulps of the terms that a correct rule may lose
 SATURATED = 1 / 8  # of ROUNDING: what cancels where an op is saturated is rounded once or twice
 NOISE = 16.0  # times the measured rounding of the rule
 BRANCH = 2.0**-24  # of the terms: less than that, in answer to an ulp, is the rounding of sin(1e5), no branch
-SHARED = {"float64": BRANCH, "float32": 2.0**-7}  # of the terms: what entries pass to each other is no branch below
+CONCLUSIVE = {"float64": 1e-6, "float32": 1e-3}  # a bar above this share of the terms says nothing
 TINY = {name: float(np.finfo(name).tiny) for name in EPS}
 MAX32 = float(np.finfo(np.float32).max)
 CAP32 = 4096.0  # float32: rounding beyond this many ulps of the terms is not excused by conditioning
@@ -149,73 +147,6 @@ class Rounding(Measurement):
             noise = np.minimum(noise, CAP32 * EPS["float32"] * terms)
         return noise
 
-    def shared_noise(self, directions: Directions, terms: np.ndarray) -> np.ndarray:
-        """(p,) the rounding that entries of an input may pass to each other, where they meet in an output.
-
-        All entries of x - x.mean() have the rounding of the mean, also one whose slope answers to no move of x: the
-        first of (0, -0.05, -0.05) + 555 after a division by their deviation. What it explains is not compared.
-        """
-        scale = np.where(directions.scale > 0, directions.scale, 1.0)
-        base = self.claims(self.trial.exact_rule[1], directions)
-        moved = np.max([np.abs(self.claims(x_bar, directions) - base) for x_bar in self.trial.shaken], axis=0)
-        names = np.array(directions.inputs)
-        meet = names[:, None] == names
-        if directions is self.directions:
-            seen = (self.estimate.value != 0)[:, self.trial.v != 0].astype(float)
-            meet &= (seen @ seen.T > 0) | np.eye(len(directions), dtype=bool)
-        lone = directions.entries >= 0
-        meet &= lone | ~lone[:, None]  # a direction that moves all entries would pass on the noise of any to any other
-        limit = SHARED[self.trial.case.dtype] * terms
-        noise = np.minimum(NOISE * np.nan_to_num(moved, nan=0.0, posinf=0.0), limit)
-        return np.asarray(np.where(meet, noise / scale, 0.0).max(axis=1, initial=0.0) * scale)
-
-    def excused_in_float32(
-        self, directions: Directions, excess: np.ndarray, bar: np.ndarray, terms: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Bars (p,) that allow for what the reference itself loses in float32, and which comparisons say nothing.
-
-        The rule's own loss must not excuse it: E[x²] - m² would pass. Without a reference, what exceeds the bar for
-        rounding is a failure only beyond any conditioning, and undecided otherwise. Undecided, too, is what forward
-        loses beyond its own conditioning: log det(x @ x.T) has the rounding of x @ x.T, and so has its rule.
-        """
-        unknowable = excess <= NOISE * self._lost_by_forward * terms
-        cap = (
-            CAP32
-            * EPS["float32"]
-            * (terms + np.abs(directions.moves).max(axis=1, initial=0.0) * np.abs(self.trial.v).sum())
-        )
-        lost = self.lost_by_reference
-        if lost is None:
-            return bar, (excess > bar) & ((excess <= np.maximum(cap, bar)) | unknowable)
-        theirs = np.max([np.abs(self.claims(error, directions)) for error in lost], axis=0)
-        bar = bar + np.minimum(NOISE * np.nan_to_num(theirs, nan=0.0, posinf=0.0), cap)
-        return bar, (excess > bar) & unknowable
-
-    @cached_property
-    def lost_by_reference(self) -> list[np.ndarray] | None:
-        """What the reference's cotangents (n') lose in float32, at four points an ulp apart; None without one."""
-        if self.trial.op.torch is None or not available():
-            return None
-        eps = EPS["float32"]
-        try:
-            return [self._lost(count * eps, seed) for seed, count in enumerate(JITTERS)]
-        except ReferenceFailedError:
-            return None
-
-    def _lost(self, relative: float, seed: int) -> np.ndarray:
-        trial, rng = self.trial, np.random.default_rng((self.trial.case.seed, 8, seed))
-        point = trial.point * (1.0 + relative * signs_by_value(trial.point, rng))
-        drawn = [
-            domain.repaired(u.astype(np.float32)) if u.dtype.kind == "f" else u
-            for u, domain in zip(trial.unflattened(point), trial.domains, strict=True)
-        ]
-        answers = [
-            torch_autograd(trial.op, trial.transformed(drawn, dtype), trial.case.params, trial.y_bar64, dtype)
-            for dtype in ("float32", "float64")
-        ]
-        rough, exact = (trial.flat_cotangents(answer.cotangents) for answer in answers)
-        return np.asarray(rough - exact)
-
     @cached_property
     def cancellation(self) -> np.ndarray:
         """(p, m) what another way of computing the derivative may lose: it rounds in terms of the size |y / x|.
@@ -245,37 +176,6 @@ class Rounding(Measurement):
         huge = np.abs(self.trial.exact_rule[1]) > limit
         moved = (directions.images[:, huge] != 0).any(axis=1) if huge.size == directions.images.shape[1] else False
         return np.asarray((np.abs(want) >= limit * directions.scale) | moved)
-
-    @cached_property
-    def _lost_by_forward(self) -> float:
-        """What forward loses in float32 beyond its conditioning, as a share of its outputs.
-
-        The worst of five points some ulps apart: at one of them roundings may cancel.
-        """
-        trial = self.trial
-        lost = np.abs(float_outputs(trial.ys) - trial.y64)
-        for turn in range(len(JITTERS)):
-            pairs = zip(trial.aside(turn), trial.domains, strict=True)
-            drawn = [domain.repaired(u.astype(np.float32)) if u.dtype.kind == "f" else u for u, domain in pairs]
-            try:
-                rough, exact = (float_outputs(trial.forward(trial.transformed(drawn, dtype))[0]) for dtype in EPS)
-            except CallFailedError:
-                continue
-            lost = np.fmax(lost, np.abs(rough - exact))
-        beyond = np.nan_to_num(lost - np.nan_to_num(self.moved_by_ulps, nan=np.inf), nan=0.0, neginf=0.0)
-        largest = max(float(np.abs(trial.y64).max(initial=0.0)), TINY["float32"])
-        return max(float(beyond.max(initial=0.0)), 0.0) / largest
-
-    @cached_property
-    def loses_a_kink(self) -> bool:
-        """Whether float32 has no digit right of an output that y_bar looks at, where that has a kink.
-
-        (a + a + a) / 3 is not always a: the deviation of equal entries is an ulp instead of 0, and has another slope.
-        """
-        given, exact = float_outputs(self.trial.ys), self.trial.y64
-        lost = np.abs(given - exact) > np.maximum(np.abs(given), np.abs(exact)) / 2
-        kinked = (~np.isfinite(self.estimate.value) | (self.estimate.width > 0)).any(axis=0)
-        return bool((lost & kinked & (self.trial.v != 0)).any())
 
     @cached_property
     def is_float32_sound(self) -> bool:

@@ -99,10 +99,9 @@ class Trial(Caller):
     @property
     def is_flat(self) -> bool:
         """Whether the rule says 0 of every entry, of which there are some."""
-        bars = []
         with contextlib.suppress(CallFailedError):  # the contract check's business
-            bars = [bar.any() for bar in self.x_bar if bar is not None and bar.size]
-        return bool(bars) and not any(bars)
+            return {bar.any() for bar in self.x_bar if bar is not None and bar.size} == {np.False_}
+        return False
 
     def owned(self, returned: Any) -> tuple[np.ndarray | None, ...]:
         """Copies of the cotangents: a rule that reuses its buffer is the contract check's business alone."""
@@ -202,8 +201,8 @@ class Trial(Caller):
         return [self._jittered(turn) for turn in range(len(JITTERS))]
 
     @cached_property
-    def shaken(self) -> list[np.ndarray]:
-        """Cotangents (n') in float64, inputs and y_bar being moved by one to two ulps in :data:`SHAKES` more ways.
+    def shaken(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The same, inputs and y_bar being moved by one to two ulps in :data:`SHAKES` more ways.
 
         By different shares of an ulp: where one is many periods of a sine, equal ones would be all alike. Every other
         time all move outwards: in a product of two, opposite ones cancel.
@@ -212,7 +211,7 @@ class Trial(Caller):
         rngs = (np.random.default_rng((self.case.seed, 14, shake)) for shake in range(SHAKES))
         signs = [drawn_signs(self.point, self.y_bar64, rng) for rng in rngs]
         signs[1::2] = [replace(one, point=np.abs(one.point)) for one in signs[1::2]]
-        return [self._moved_by(float(relative), one)[1] for relative, one in zip(ulps, signs, strict=True)]
+        return [self._moved_by(float(relative), one) for relative, one in zip(ulps, signs, strict=True)]
 
     @cached_property
     def _signs(self) -> list[Signs]:

@@ -14,12 +14,12 @@ import numpy as np
 from gradspec.caller import Arrays, CallFailedError
 from gradspec.checks.outcome import Mismatch, Outcome, number
 from gradspec.directions import Directions
-from gradspec.evidence import CONCLUSIVE, ORACLE, SECOND_STEP, SHARP_ENOUGH, Evidence
+from gradspec.evidence import ORACLE, SECOND_STEP, SHARP_ENOUGH, Evidence
 from gradspec.measurement import JUMP
 from gradspec.oracles import torch_autograd
 from gradspec.oracles.double_backward import SecondOrder, double_backward, own_double_backward
 from gradspec.oracles.finite_difference import finite_difference
-from gradspec.rounding import NOISE, ROUNDING
+from gradspec.rounding import CONCLUSIVE, NOISE, ROUNDING
 from gradspec.spec import Op
 from gradspec.trial import EPS, JITTERS, Trial
 

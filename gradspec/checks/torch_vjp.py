@@ -17,6 +17,7 @@ from gradspec.rounding import NOISE
 from gradspec.trial import EPS, Trial
 
 SAME_VALUE = 1e-6  # relative; a reference that differs by more is another function
+PRECISE = 5e-13  # relative: below it torch's own special functions are off, and nobody is accused by torch alone
 CLEAR = 4.0  # a difference of this many bars counts even where finite differences cannot see it
 
 
@@ -97,7 +98,8 @@ def _adjudicated(trial: Trial, evidence: Evidence, against: Judgement) -> tuple[
         torch_is_off, rule_is_off = (np.abs(x - by_difference.want) for x in (against.want, against.claim))
         sharp = by_difference.bar / ORACLE  # what differences claim themselves: beyond it is one of a thousand
         torch_is_possible = (torch_is_off <= by_difference.bar) & ~((rule_is_off <= sharp) & (sharp < torch_is_off))
-        clear = ~(np.abs(against.claim - against.want) <= CLEAR * (against.bar + theirs))
+        allowed = np.fmax(CLEAR * (against.bar + theirs), PRECISE * np.abs(against.want))
+        clear = ~(np.abs(against.claim - against.want) <= allowed)
     smooth = by_difference.conclusive & (by_difference.width == 0)
     confirmed = against.wrong & (by_difference.wrong | (smooth & torch_is_possible & clear))
     confirmed &= by_difference.wrong | ~_explained_by_entries(evidence.directions, confirmed, against.wrong)

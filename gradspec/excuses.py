@@ -1,0 +1,159 @@
+"""What is looked into before a rule is accused: whether a right one could be off by as much."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from gradspec.caller import CallFailedError, float_outputs
+from gradspec.cotangents import signs_by_value
+from gradspec.directions import Directions
+from gradspec.oracles.torch_autograd import ReferenceFailedError, available, torch_autograd
+from gradspec.rounding import BRANCH, CAP32, CONCLUSIVE, NOISE, ROUNDING, SATURATED, TINY, Rounding
+from gradspec.trial import EPS, JITTERS
+
+SHARED = {"float64": BRANCH, "float32": 2.0**-7}  # of the terms: what entries pass to each other is no branch below
+STEEP = 4.0  # times the measured change of a derivative within an ulp: several roundings may add up
+
+
+class Excuses(Rounding):
+    """A trial's measurements and bars, and what excuses a rule that exceeds them."""
+
+    def shared_noise(self, directions: Directions, terms: np.ndarray) -> np.ndarray:
+        """(p,) the rounding that entries of an input may pass to each other, where they meet in an output.
+
+        All entries of x - x.mean() have the rounding of the mean, also one whose slope answers to no move of x: the
+        first of (0, -0.05, -0.05) + 555 after a division by their deviation. What it explains is not compared.
+        """
+        scale = np.where(directions.scale > 0, directions.scale, 1.0)
+        base = self.claims(self.trial.exact_rule[1], directions)
+        moved = np.max([np.abs(self.claims(x_bar, directions) - base) for _, x_bar in self.trial.shaken], axis=0)
+        names = np.array(directions.inputs)
+        meet = names[:, None] == names
+        if directions is self.directions:
+            seen = (self.estimate.value != 0)[:, self.trial.v != 0].astype(float)
+            meet &= (seen @ seen.T > 0) | np.eye(len(directions), dtype=bool)
+        lone = directions.entries >= 0
+        meet &= lone | ~lone[:, None]  # a direction that moves all entries would pass on the noise of any to any other
+        limit = SHARED[self.trial.case.dtype] * terms
+        noise = np.minimum(NOISE * np.nan_to_num(moved, nan=0.0, posinf=0.0), limit)
+        return np.asarray(np.where(meet, noise / scale, 0.0).max(axis=1, initial=0.0) * scale)
+
+    def excused_in_float32(
+        self, directions: Directions, excess: np.ndarray, bar: np.ndarray, terms: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Bars (p,) that allow for what the reference itself loses in float32, and which comparisons say nothing.
+
+        The rule's own loss must not excuse it: E[x²] - m² would pass. Without a reference, what exceeds the bar for
+        rounding is a failure only beyond any conditioning, and undecided otherwise. Undecided, too, is what forward
+        loses beyond its own conditioning: log det(x @ x.T) has the rounding of x @ x.T, and so has its rule.
+        """
+        unknowable = excess <= NOISE * self._lost_by_forward * terms
+        cap = (
+            CAP32
+            * EPS["float32"]
+            * (terms + np.abs(directions.moves).max(axis=1, initial=0.0) * np.abs(self.trial.v).sum())
+        )
+        lost = self.lost_by_reference
+        if lost is None:
+            return bar, (excess > bar) & ((excess <= np.maximum(cap, bar)) | unknowable)
+        theirs = np.max([np.abs(self.claims(error, directions)) for error in lost], axis=0)
+        bar = bar + np.minimum(NOISE * np.nan_to_num(theirs, nan=0.0, posinf=0.0), cap)
+        return bar, (excess > bar) & unknowable
+
+    @cached_property
+    def lost_by_reference(self) -> list[np.ndarray] | None:
+        """What the reference's cotangents (n') lose in float32, at four points an ulp apart; None without one."""
+        if self.trial.op.torch is None or not available():
+            return None
+        eps = EPS["float32"]
+        try:
+            return [self._lost(count * eps, seed) for seed, count in enumerate(JITTERS)]
+        except ReferenceFailedError:
+            return None
+
+    def _lost(self, relative: float, seed: int) -> np.ndarray:
+        trial, rng = self.trial, np.random.default_rng((self.trial.case.seed, 8, seed))
+        point = trial.point * (1.0 + relative * signs_by_value(trial.point, rng))
+        drawn = [
+            domain.repaired(u.astype(np.float32)) if u.dtype.kind == "f" else u
+            for u, domain in zip(trial.unflattened(point), trial.domains, strict=True)
+        ]
+        answers = [
+            torch_autograd(trial.op, trial.transformed(drawn, dtype), trial.case.params, trial.y_bar64, dtype)
+            for dtype in ("float32", "float64")
+        ]
+        rough, exact = (trial.flat_cotangents(answer.cotangents) for answer in answers)
+        return np.asarray(rough - exact)
+
+    @cached_property
+    def _lost_by_forward(self) -> float:
+        """What forward loses in float32 beyond its conditioning, as a share of its outputs.
+
+        The worst of five points some ulps apart: at one of them roundings may cancel.
+        """
+        trial = self.trial
+        lost = np.abs(float_outputs(trial.ys) - trial.y64)
+        for turn in range(len(JITTERS)):
+            pairs = zip(trial.aside(turn), trial.domains, strict=True)
+            drawn = [domain.repaired(u.astype(np.float32)) if u.dtype.kind == "f" else u for u, domain in pairs]
+            try:
+                rough, exact = (float_outputs(trial.forward(trial.transformed(drawn, dtype))[0]) for dtype in EPS)
+            except CallFailedError:
+                continue
+            lost = np.fmax(lost, np.abs(rough - exact))
+        beyond = np.nan_to_num(lost - np.nan_to_num(self.moved_by_ulps, nan=np.inf), nan=0.0, neginf=0.0)
+        largest = max(float(np.abs(trial.y64).max(initial=0.0)), TINY["float32"])
+        return max(float(beyond.max(initial=0.0)), 0.0) / largest
+
+    @cached_property
+    def loses_a_kink(self) -> bool:
+        """Whether float32 has no digit right of an output that y_bar looks at, where that has a kink.
+
+        (a + a + a) / 3 is not always a: the deviation of equal entries is an ulp instead of 0, and has another slope.
+        """
+        given, exact = float_outputs(self.trial.ys), self.trial.y64
+        lost = np.abs(given - exact) > np.maximum(np.abs(given), np.abs(exact)) / 2
+        kinked = (~np.isfinite(self.estimate.value) | (self.estimate.width > 0)).any(axis=0)
+        return bool((lost & kinked & (self.trial.v != 0)).any())
+
+    def between_branches(self, directions: Directions, want: np.ndarray, bar: np.ndarray) -> np.ndarray:
+        """(p,) whether the rule is right for some inputs an ulp away and wrong for others: no oracle sees so finely.
+
+        x**p at x = 0 has the slope 1 for p = 1 and 0 one ulp above. A point that is wrong all by itself stays wrong.
+        """
+        claims = np.array([self.claims(x_bar, directions) for _, x_bar in self.trial.jittered])
+        agrees = np.abs(claims - want) <= bar + CONCLUSIVE[self.trial.case.dtype] * np.abs(want)
+        return np.asarray(agrees.any(axis=0) & ~agrees.all(axis=0))
+
+    def is_steep(self, directions: Directions, claim: np.ndarray, want: np.ndarray, bar: np.ndarray) -> np.ndarray:
+        """(p,) whether the derivative itself changes by as much as the rule is off when the inputs move by an ulp.
+
+        In float32, a rule may round what enters it: a x in sin(a x) is known to half an ulp of itself. What is right in
+        float64 at the same point is right, then. In float64, the oracle's shortest step may be far longer than what the
+        derivative changes within: log(1 - p) one ulp from 1. A point that is wrong all by itself stays wrong.
+        """
+        base = self.claims(self.trial.exact_rule[1], directions)
+        claims = np.array([self.claims(x_bar, directions) for _, x_bar in self.trial.shaken])
+        moved = np.abs(claims - base).max(axis=0)
+        moved = np.nan_to_num(np.fmax(moved, self.rule_spread(directions)), nan=0.0, posinf=0.0)
+        if self.trial.case.dtype == "float32":
+            sound = np.abs(base - want) <= bar
+        else:
+            sound = ~(np.abs(claims - want) <= bar + CONCLUSIVE["float64"] * np.abs(want)).all(axis=0)
+        allowed = bar + np.where(sound, STEEP * moved, 0.0) + self._lost_in_differences(directions, sound)
+        return np.asarray(np.abs(claim - want) <= allowed)
+
+    def _lost_in_differences(self, directions: Directions, sound: np.ndarray) -> np.ndarray:
+        """(p,) what a rule loses that makes small slopes of large ones: 1 - p of a softmax where p is 1.
+
+        In float32, the logarithm of a probability has the rounding of a number as large as x or y, and so has p.
+        """
+        trial = self.trial
+        slope = min(max(self.usual_slope, float(self.elsewhere[1].max(initial=0.0))), float(np.abs(trial.v).sum()))
+        ulps = np.full(len(directions), ROUNDING * SATURATED)
+        if trial.case.dtype == "float32":
+            largest = max(float(np.abs(x).max(initial=0.0)) for x in (trial.y64, trial.point))
+            ulps = np.where(sound, ulps + STEEP * largest, ulps)
+        return np.asarray(EPS[trial.case.dtype] * ulps * slope * directions.scale)
