@@ -47,7 +47,7 @@ def verify(
         op: The op.
         seed: Decides every draw; the same seed and code give the same report.
         examples: Cases to draw. Every listed param value, every pair of values and every dtype are tried even if that
-            takes more; special values beside every param value come on top.
+            takes more; special values and sizes beside every param value come on top.
         checks: Names of the checks to run; all of them by default.
         max_seconds: Stop drawing after this time; what is then unseen is INCONCLUSIVE.
         explain: Shrink what fails and say what it looks like; without it the verdict is the same, and sooner there.
