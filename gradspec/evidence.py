@@ -58,6 +58,9 @@ class Evidence(Excuses):
             exists &= ~((estimate.value != 0) & matters & self.is_chaotic).any(axis=1)
             # At an edge of the domain a slope that no step resolves may have no limit: log1p next to -1.
             exists &= directions.both | (error <= SHARP_ENOUGH * np.fmax(np.abs(want), self.value_terms(directions)))
+            # And one side of a kink is no derivative: an angle of opposite vectors, one entry lying on an edge.
+            kinked = (self.estimate.width > 0).any(axis=0) & matters
+            exists &= directions.both | ~(estimate.value != 0)[:, kinked].any(axis=1)
             judgement = self._judgement(cotangent, directions, want, ORACLE * error, width, exists)
         if judgement.wrong.any():
             judgement = self._at_ties(judgement, directions)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradspec import Op, Verdict, array, positive, real, verify
+from gradspec import Op, Verdict, array, nonzero, positive, real, verify
 
 torch = pytest.importorskip("torch")
 
@@ -41,6 +41,21 @@ def _first_of_largest_vjp(saved: Any, y_bar: np.ndarray) -> tuple[np.ndarray]:
     return (x_bar,)
 
 
+def _angle(u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, Any]:
+    normal = np.cross(u, v)
+    length = np.linalg.norm(normal, axis=1)
+    return np.arctan2(length, (u * v).sum(axis=1)), (u, v, normal, length)
+
+
+def _angle_vjp(saved: Any, y_bar: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    u, v, normal, length = saved
+    unit = normal / np.where(length > 0, length, 1)[:, None] * y_bar[:, None]
+    uu, vv = ((w * w).sum(axis=1, keepdims=True) for w in (u, v))
+    return np.cross(u, unit) / uu, np.cross(unit, v) / vv
+
+
+_ON_AN_EDGE = np.array([[1.5, 6.4, -100.0], [1.0, 1.0, 6.5]])
+
 RIGHT = (
     Op(  # a x is rounded in float32: at 2e7 by a radian
         name="sine_of_product",
@@ -64,6 +79,14 @@ RIGHT = (
         forward=lambda p, t: (-(t * np.log(p) + (1 - t) * np.log1p(-p)), (p, t)),
         vjp=_entropy_vjp,
         inputs={"p": array("n", lo=0, hi=1, exclude=(0, 1)), "t": array("n", lo=0, hi=1)},
+    ),
+    Op(  # opposite vectors are a kink, one of their entries lies on an edge: only one side is left to see
+        name="angle",
+        forward=_angle,
+        vjp=_angle_vjp,
+        inputs={name: nonzero("n 3", lo=-100, hi=100) for name in "uv"},
+        kinks="parallel vectors",
+        examples=((_ON_AN_EDGE, np.array([-1.0, 1.0])[:, None] * _ON_AN_EDGE),),
     ),
     Op(  # of x and -x, one is chosen
         name="first_of_largest",
