@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from gradspec import Op, Verdict, real, verify
-from gradspec.covering import every_value
+from gradspec.covering import every_value, telling_sizes
 from gradspec.crossed import TELLING, beside_params
 from gradspec.domains import make_case
 from gradspec.layouts import Space
@@ -109,3 +110,57 @@ def test_explain_changes_the_words_only() -> None:
     assert "square: vjp is wrong for input 'x'" in short.failures[0].message
     assert "Smallest" not in short.failures[0].message
     assert short.failures[0].counterexample is not None
+
+
+# --- sizes that tell --------------------------------------------------------------------------------------------------
+
+
+def _sized() -> Op:
+    return square(
+        inputs={"x": real("n m k")},
+        sizes=dict.fromkeys("nmk", (0, 4)),
+        forward=lambda x, axis, keep: (x * x, x),
+        params={"axis": (0, 1, 2), "keep": (False, True)},
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_each_pair_of_axes_is_equal_once(seed: int) -> None:
+    """Generic sizes are all different."""
+    equal = {
+        (one, other)
+        for chosen in telling_sizes(Space(_sized()), seed)
+        for one, other in itertools.combinations(chosen.sizes, 2)
+        if chosen.sizes[one] == chosen.sizes[other] > 1
+    }
+    assert {("n", "m"), ("n", "k"), ("m", "k")} == equal
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_each_axis_has_size_1_beside_each_value(seed: int) -> None:
+    """With two or three axes, in cases of their own: 3 axes times 3 values that are not the default, and no 0."""
+    found = telling_sizes(Space(_sized()), seed)
+    beside = {
+        (symbol, param, key)
+        for chosen in found
+        for symbol, size in chosen.sizes.items()
+        for param, key in chosen.keys.items()
+        if size == 1 and key != "0"
+    }
+    assert 9 == len(beside)
+    assert len(found) <= 12
+    assert all(0 not in chosen.sizes.values() for chosen in found)
+    assert all([*chosen.sizes.values()].count(1) <= 1 for chosen in found)
+
+
+def test_an_op_of_one_axis_without_params_has_no_sizes_that_tell() -> None:
+    """There is nothing to be equal to, and nothing to be beside."""
+    assert not telling_sizes(Space(square()), 0)
+
+
+def test_a_flat_case_is_drawn_again_and_not_for_ever() -> None:
+    """A rule that says 0 everywhere costs a tenth of the examples more at most, and they are no more in all."""
+    flat = square(forward=lambda x: (np.zeros_like(x), x), vjp=lambda x, y_bar: (0 * x,), inputs={"x": real("n m")})
+    report = verify(flat)
+    assert 100 + len([*beside_params(Space(flat), 0)]) == report.examples
+    assert Verdict.FAIL is not report.verdict

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import hypothesis
@@ -81,7 +82,7 @@ def test_integers_reach_every_value_and_no_other(domain: Array, expected: set[in
         ("a zero", (3, 4), lambda x: (x == 0).sum() == 1),
         ("two zeros", (3, 4), lambda x: (x == 0).sum() == 2),
         ("all zeros", (3, 4), lambda x: not x.any()),
-        ("ties", (3, 4), lambda x: len(np.unique(x)) <= 2),
+        ("ties", (3, 4), lambda x: len(np.unique(np.abs(x))) <= 2),
         ("equal rows", (3, 4), lambda x: (x == x[0]).all() and len(np.unique(x[0])) == 4),
         ("whole numbers", (3, 4), lambda x: (x == np.round(x)).all()),
         ("small", (3, 4), lambda x: (np.abs(x) <= 1e-3).all() and (np.abs(x) >= 1e-8).all()),
@@ -99,6 +100,27 @@ def test_a_kind_is_what_it_says(kind: str, shape: tuple[int, ...], expected: obj
     x = fill(domain, shape, kind, np.random.default_rng(1))
     assert callable(expected)
     assert expected(x), x
+
+
+def test_ties_have_a_row_or_a_column_of_equal_entries_and_both_signs() -> None:
+    """Whatever is drawn: the largest of it is met more than once, by x and -x, too."""
+    domain = as_interval(real("n d"))
+    for seed in range(20):
+        x = fill(domain, (3, 4), "ties", np.random.default_rng(seed))
+        assert any((line == line[0]).all() for line in (*x, *x.T)), x
+        assert np.isin(-x, x).any(), x
+
+
+def test_thresholds_are_met_exactly() -> None:
+    """Params and numbers of the code, of either sign; what SPECIAL has is not listed again."""
+    domain = dataclasses.replace(as_interval(real("n d")), numbers=(0.75, 0.5))
+    (kind,) = (kind for kind in kinds(domain, {"beta": 1.345, "axis": -1}) if kind.startswith("at "))
+    assert "at 1.345 0.75" == kind
+    x = fill(domain, (3, 4), kind, np.random.default_rng(0))
+    assert {1.345, -1.345, 0.75, -0.75} <= {*x.reshape(-1).tolist()}
+    assert 12 == len(np.unique(x))
+    above = dataclasses.replace(domain, lo=0.0)
+    assert not {-1.345, -0.75} & {*fill(above, (3, 4), kind, np.random.default_rng(0)).reshape(-1).tolist()}
 
 
 def test_one_sided_domains_keep_the_magnitudes() -> None:
