@@ -38,7 +38,7 @@ def _of(function: Any, seen: set[int]) -> Iterator[float]:
     if not isinstance(function, types.FunctionType) or id(function) in seen:
         return
     seen.add(id(function))
-    package = function.__module__.partition(".")[0]
+    package = _package(function)
     names: list[str] = []
     yield from _of_code(function.__code__, names)
     for cell in function.__closure__ or ():
@@ -51,8 +51,12 @@ def _of(function: Any, seen: set[int]) -> Iterator[float]:
         value = function.__globals__.get(name)
         if isinstance(value, float):
             yield value
-        elif isinstance(value, types.FunctionType) and value.__module__.partition(".")[0] == package:
+        elif isinstance(value, types.FunctionType) and _package(value) == package:
             yield from _of(value, seen)
+
+
+def _package(function: types.FunctionType) -> str:
+    return (function.__module__ or "").partition(".")[0]  # what exec made has no module
 
 
 def _of_code(code: types.CodeType, names: list[str]) -> Iterator[float]:

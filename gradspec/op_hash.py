@@ -70,7 +70,7 @@ def _function(function: types.FunctionType, seen: set[int]) -> Iterator[str]:
             yield from _pieces(cell.cell_contents, seen)
         except ValueError:  # still empty
             continue
-    package = function.__module__.partition(".")[0]
+    package = (function.__module__ or "").partition(".")[0]  # what exec made has no module
     for name in sorted(_names(function.__code__)):
         value = function.__globals__.get(name)
         home = getattr(value, "__module__", None) or ""

@@ -64,11 +64,11 @@ def _mentioned(function: Function) -> dict[str, Function]:
             known[name] = cell.cell_contents
         except ValueError:  # still empty
             continue
-    home = function.__module__.partition(".")[0]
+    home = (function.__module__ or "").partition(".")[0]  # what exec made has no module
     return {
         name: value
         for name, value in known.items()
-        if isinstance(value, Function) and value is not function and value.__module__.partition(".")[0] == home
+        if isinstance(value, Function) and value is not function and (value.__module__ or "").partition(".")[0] == home
     }
 
 

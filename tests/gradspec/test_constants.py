@@ -71,6 +71,14 @@ def test_the_floats_of_a_function_and_of_what_it_calls(function: Any, expected: 
     assert sorted(expected) == sorted(found)
 
 
+def test_functions_of_no_module() -> None:
+    """As exec makes them from a text that names none."""
+    names: dict[str, Any] = {}
+    exec("def inner(x): return x * 0.3\ndef outer(x): return inner(x) + 0.2", names)  # noqa: S102
+    names["outer"].__module__ = names["inner"].__module__ = None
+    assert {0.3, 0.2} == {*numbers_in(names["outer"], names["outer"])}
+
+
 def test_not_more_than_a_few() -> None:
     """A table of coefficients is no list of thresholds."""
 
