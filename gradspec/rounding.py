@@ -153,9 +153,13 @@ class Rounding(Measurement):
 
         They may cancel in the rule, as in x / x.sum() of one x.
         """
-        x, moves = np.abs(self.trial.point), np.abs(self.directions.moves)
-        steepness = (moves / np.where(x > 0, x, 1.0)).max(axis=1, initial=0.0)
+        steepness = self.steepness(self.directions)
         return np.asarray(ROUNDING * EPS[self.trial.case.dtype] * np.outer(steepness, np.abs(self.trial.y64)))
+
+    def steepness(self, directions: Directions) -> np.ndarray:
+        """(p,) by which share of themselves a step of 1 moves the inputs, at most."""
+        x = np.abs(self.trial.point)
+        return np.asarray((np.abs(directions.moves) / np.where(x > 0, x, 1.0)).max(axis=1, initial=0.0))
 
     @cached_property
     def saturation(self) -> np.ndarray:

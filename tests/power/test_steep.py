@@ -54,6 +54,21 @@ def _angle_vjp(saved: Any, y_bar: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.cross(u, unit) / uu, np.cross(unit, v) / vv
 
 
+def _cosine(x: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, Any]:
+    lengths = [np.sqrt((w * w).sum(axis=1, keepdims=True)) for w in (x, z)]
+    y = (x * z).sum(axis=1, keepdims=True) / (lengths[0] * lengths[1])
+    return y, (x, z, *lengths, y)
+
+
+def _cosine_vjp(saved: Any, y_bar: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    x, z, of_x, of_z, y = saved
+    return y_bar * (z / (of_x * of_z) - y * x / of_x**2), y_bar * (x / (of_x * of_z) - y * z / of_z**2)
+
+
+_PARALLEL = (
+    np.array([[7.3692775, 7.3692775], [1.0, 1.0]]),
+    np.array([[2.406868e-07, 2.406868e-07], [-3.8862236e-08, 1]]),
+)
 _ON_AN_EDGE = np.array([[1.5, 6.4, -100.0], [1.0, 1.0, 6.5]])
 
 RIGHT = (
@@ -87,6 +102,14 @@ RIGHT = (
         inputs={name: nonzero("n 3", lo=-100, hi=100) for name in "uv"},
         kinks="parallel vectors",
         examples=((_ON_AN_EDGE, np.array([-1.0, 1.0])[:, None] * _ON_AN_EDGE),),
+    ),
+    Op(  # terms of the size 1 / |z| cancel, in float32 to something like 0.1
+        name="cosine",
+        forward=_cosine,
+        vjp=_cosine_vjp,
+        inputs={name: nonzero("n d", lo=-100, hi=100) for name in "xz"},
+        sizes={"n": (0, 4), "d": (1, 4)},
+        examples=(_PARALLEL, (np.array([[1.0]]), np.array([[-3.8862236e-08]]))),
     ),
     Op(  # of x and -x, one is chosen
         name="first_of_largest",
