@@ -1,9 +1,10 @@
-"""Many seeds of ``verify`` on every op: the promise "never cries wolf", measured.
+"""Many seeds of ``verify`` on right ops: the promise "never cries wolf", measured.
 
 Resumable: seeds already in the record are not run again, as long as the code that judges and the op are the same.
 Runs of earlier code stay in the record as a sum of their own.
 
     python -m benchmarks.seeds --seeds 50 --core 1000 --workers 2
+    python -m benchmarks.seeds --of right_ops --seeds 20 --workers 2  # tests/right_ops: kinds of ops the registry lacks
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from typing import Any
 import gradspec
 from benchmarks.record import ROOT, fingerprint, load_ops, save
 from ops import OPS
+from tests.right_ops.collection import RIGHT_OPS
 
-RECORD = ROOT / "docs" / "records" / "seeds.json"
+RECORDS = ROOT / "docs" / "records"
+COLLECTIONS = {"registry": ("seeds.json", OPS), "right_ops": ("right_ops.json", RIGHT_OPS)}  # name -> record, ops
 EMPTY: dict[str, Any] = {"seeds": 0, "fail": [], "inconclusive": [], "compared": 0}
 CORE = frozenset(
     (
@@ -35,40 +38,45 @@ CHUNK = 10  # seeds per task: what an interruption can lose
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is missing, keep the record; returns 1 if any verdict is FAIL."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.seeds", description=__doc__.splitlines()[0])
+    parser.add_argument("--of", choices=COLLECTIONS, default="registry", help="which ops (default registry)")
     parser.add_argument("--seeds", type=int, default=50, help="seeds per op (default 50)")
     parser.add_argument("--core", type=int, default=1000, help="seeds for each of 20 core ops (default 1000)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)")
-    parser.add_argument("--record", type=Path, default=RECORD, help="the record (default docs/records/seeds.json)")
+    parser.add_argument("--record", type=Path, help="the record (default in docs/records/: seeds.json, right_ops.json)")
     options = parser.parse_args(arguments)
-    record, stale = load_ops(options.record, fingerprint(), OPS)
+    file, ops = COLLECTIONS[options.of]
+    path = options.record or RECORDS / file
+    core = CORE.intersection(op.name for op in ops)
+    record, stale = load_ops(path, fingerprint(), ops)
     for name, entry in stale.items():
         if name in record["ops"]:
             record["ops"][name]["earlier"] = _earlier(entry)
     for entry in record["ops"].values():
         for key, value in EMPTY.items():
             entry.setdefault(key, value.copy() if isinstance(value, list) else value)
-    wanted = {op.name: max(options.seeds, options.core if op.name in CORE else 0) for op in OPS}
+    wanted = {op.name: max(options.seeds, options.core if op.name in core else 0) for op in ops}
     tasks = [
         (name, start, min(start + CHUNK, seeds))
         for name, seeds in wanted.items()
         for start in range(record["ops"][name]["seeds"], seeds, CHUNK)
     ]
     tasks.sort(key=lambda task: task[1])  # stable: every op keeps step, so that an interrupted run tells of all
-    print(f"{len(OPS)} ops, {options.seeds} seeds each, {options.core} for {len(CORE)}: {len(tasks)} tasks", flush=True)
+    more = f", {options.core} for {len(core)}" if core else ""
+    print(f"{len(ops)} ops, {options.seeds} seeds each{more}: {len(tasks)} tasks", flush=True)
     parts: dict[str, dict[int, dict[str, Any]]] = {}
     with ProcessPoolExecutor(options.workers) as pool:
-        for done, future in enumerate(as_completed([pool.submit(_run, *task) for task in tasks]), start=1):
+        for done, future in enumerate(as_completed([pool.submit(_run, options.of, *task) for task in tasks]), start=1):
             name, start, part = future.result()
             parts.setdefault(name, {})[start] = part
             _absorb(record, name, parts[name])
-            save(record, options.record)
-            if part["fail"] or done % len(OPS) == 0 or done == len(tasks):
+            save(record, path)
+            if part["fail"] or done % len(ops) == 0 or done == len(tasks):
                 print(f"{done}/{len(tasks)}  {name} from seed {start}: {part['fail'] or 'no FAIL'}", flush=True)
     return _summary(record)
 
 
-def _run(name: str, start: int, stop: int) -> tuple[str, int, dict[str, Any]]:
-    op = next(op for op in OPS if op.name == name)
+def _run(collection: str, name: str, start: int, stop: int) -> tuple[str, int, dict[str, Any]]:
+    op = next(op for op in COLLECTIONS[collection][1] if op.name == name)
     part: dict[str, Any] = {"seeds": stop - start, "fail": [], "inconclusive": [], "compared": 0}
     for seed in range(start, stop):
         report = gradspec.verify(op, seed=seed)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from experiments.alarms import Alarms, read_alarms
 from experiments.cost import Cost, read_cost
 from experiments.functions_of_torch import FunctionsOfTorch, read_functions
 from gradspec.judging import judging_hash
 
 T = TypeVar("T")
-NAMES = ("seeds", "known_bugs", "mutants", "calibration", "cost", "torch_functions", "torch_functions-cuda")
+NAMES = (
+    *("seeds", "right_ops", "known_bugs", "mutants", "calibration", "cost"),
+    *("torch_functions", "torch_functions-cuda"),
+)
 RECORDS = Path(__file__).resolve().parent.parent / "docs" / "records"
 
 
@@ -115,12 +119,8 @@ class Trust:
     """The records, as far as they are there.
 
     Attributes:
-        runs: Runs of verify on the registry's ops in the record of seeds.
-        fails: How many of them were FAIL.
-        unsure: How many were INCONCLUSIVE.
-        seeds: Seeds per op, at least.
-        earlier: Runs of earlier versions of the code, or of the op.
-        earlier_fails: How many of those were FAIL.
+        seeds: Many seeds on the registry's ops.
+        right_ops: The same on right ops of other kinds, which nobody tuned for.
         detections: One per class of the known bugs, the worst first, then their sum.
         broken: Ops with their rules broken on purpose, those with most survivors first, then their sum.
         functions: What was said of torch's functions.
@@ -130,12 +130,8 @@ class Trust:
         outdated: Names of the records that were made by other judging code than the present.
     """
 
-    runs: int = 0
-    fails: int = 0
-    unsure: int = 0
-    seeds: int = 0
-    earlier: int = 0
-    earlier_fails: int = 0
+    seeds: Alarms | None = None
+    right_ops: Alarms | None = None
     detections: Sequence[Detection] = ()
     broken: Sequence[Broken] = ()
     functions: FunctionsOfTorch | None = None
@@ -147,7 +143,7 @@ class Trust:
     @property
     def is_known(self) -> bool:
         """Whether there is anything to show."""
-        return bool(self.runs or self.detections or self.broken or self.functions or self.calibration or self.cost)
+        return any(getattr(self, field.name) for field in fields(self) if field.name != "outdated")
 
     @property
     def survivors(self) -> list[tuple[str, str, str]]:
@@ -157,10 +153,10 @@ class Trust:
 
 def trust(folder: Path = RECORDS) -> Trust:
     """Read the records in *folder*; what is missing or no record is left out of the page."""
-    nothing: dict[str, Any] = {}
     now = judging_hash()
     return Trust(
-        **_part(folder / "seeds.json", _seeds, nothing),
+        seeds=_part(folder / "seeds.json", read_alarms, None),
+        right_ops=_part(folder / "right_ops.json", read_alarms, None),
         functions=_part(folder / "torch_functions.json", read_functions, None),
         on_gpu=_part(folder / "torch_functions-cuda.json", read_functions, None),
         detections=_part(folder / "known_bugs.json", _detections, []),
@@ -177,18 +173,6 @@ def _part(path: Path, read: Callable[[Mapping[str, Any]], T], nothing: T) -> T:
         return read(_read(path))
     except (AttributeError, KeyError, TypeError, ValueError):
         return nothing
-
-
-def _seeds(record: Mapping[str, Any]) -> dict[str, Any]:
-    ops = record.get("ops", {}).values()
-    return {
-        "runs": sum(op["seeds"] for op in ops),
-        "fails": sum(len(op["fail"]) for op in ops),
-        "unsure": sum(len(op["inconclusive"]) for op in ops),
-        "seeds": min((op["seeds"] for op in ops), default=0),
-        "earlier": sum(op.get("earlier", {}).get("runs", 0) for op in ops),
-        "earlier_fails": sum(op.get("earlier", {}).get("fail", 0) for op in ops),
-    }
 
 
 def _calibration(record: Mapping[str, Any]) -> Calibration | None:
@@ -220,17 +204,17 @@ def _bars(name: str, count: Mapping[str, int]) -> Bars:
 
 
 def _broken(record: Mapping[str, Any]) -> list[Broken]:
-    fields = ("mutants", "killed", "nameable", "named")
+    counts = ("mutants", "killed", "nameable", "named")
     rows = [
         Broken(
             name=name,
-            **{field: row[field] for field in fields},
+            **{count: row[count] for count in counts},
             left=[(survivor["mutant"], survivor["why"]) for survivor in row["not_killed"]],
         )
         for name, row in record.get("ops", {}).items()
     ]
     rows.sort(key=lambda row: (row.killed - row.mutants, row.named - row.nameable, row.name))
-    total = {field: sum(getattr(row, field) for row in rows) for field in fields}
+    total = {count: sum(getattr(row, count) for row in rows) for count in counts}
     return [*rows, Broken(name="all", **total)] if rows else []
 
 
@@ -247,8 +231,8 @@ def _detections(record: Mapping[str, Any]) -> list[Detection]:
         for name, row in record.get("classes", {}).items()
     ]
     rows.sort(key=lambda row: (row.right and -row.accused / row.right, row.wrong and row.caught / row.wrong, row.name))
-    fields = ("bugs", "caught", "wrong", "accused", "right")
-    total = {field: sum(getattr(row, field) for row in rows) for field in fields}
+    counts = ("bugs", "caught", "wrong", "accused", "right")
+    total = {count: sum(getattr(row, count) for row in rows) for count in counts}
     runs = [
         run[0] for op in record.get("right", {}).values() for seed, run in op.items() if int(seed) < record["seeds"]
     ]

@@ -167,7 +167,7 @@ class Evidence(Excuses):
         )
         conclusive = known & (bar <= limit)
         wrong = conclusive & ~(np.abs(claim - want) <= bar + width)
-        if dtype == "float32" and wrong.any() and self.loses_a_kink:
+        if wrong.any() and self.loses_a_kink:
             wrong, conclusive = np.zeros_like(wrong), conclusive & ~wrong
         if dtype == "float32" and wrong.any():
             bar, undecided = self.excused_in_float32(directions, np.abs(claim - want) - width, bar, terms)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import seeds
+from gradspec import Op, real
 from ops import OPS
 
 
@@ -21,14 +22,33 @@ def test_a_second_run_goes_on_where_the_first_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Seeds that are in the record are not run again; the core has its own number."""
-    monkeypatch.setattr(seeds, "OPS", tuple(op for op in OPS if op.name in ("neg", "add")))
+    few = tuple(op for op in OPS if op.name in ("neg", "add"))
+    monkeypatch.setitem(seeds.COLLECTIONS, "registry", ("seeds.json", few))
     record = tmp_path / "seeds.json"
     common = ["--workers", "1", "--record", str(record)]
     assert seeds.main(["--seeds", "1", "--core", "2", *common]) == 0
     ops = json.loads(record.read_text())["ops"]
     assert {name: entry["seeds"] for name, entry in ops.items()} == {"neg": 1, "add": 2}
-    assert "2 ops, 1 seeds each, 2 for 20: 2 tasks" in capsys.readouterr().out
+    assert "2 ops, 1 seeds each, 2 for 1: 2 tasks" in capsys.readouterr().out
     assert seeds.main(["--seeds", "1", "--core", "3", *common]) == 0
     ops = json.loads(record.read_text())["ops"]
     assert {name: entry["seeds"] for name, entry in ops.items()} == {"neg": 1, "add": 3}
     assert ": 1 tasks" in capsys.readouterr().out
+
+
+def test_right_ops_are_a_collection_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a record of their own; none of them is of the core. One that is accused makes the command fail."""
+    right = Op(name="twice", forward=lambda x: (2 * x, None), vjp=lambda saved, g: (2 * g,), inputs={"x": real("n")})
+    off = right.replace(name="off", vjp=lambda saved, g: (2.001 * g,))
+    monkeypatch.setattr(seeds, "RECORDS", tmp_path)
+    monkeypatch.setitem(seeds.COLLECTIONS, "right_ops", ("right_ops.json", (right,)))
+    assert seeds.main(["--of", "right_ops", "--seeds", "2", "--workers", "1"]) == 0
+    assert "1 ops, 2 seeds each: 1 tasks" in capsys.readouterr().out
+    assert {"twice": 2} == {
+        name: entry["seeds"] for name, entry in json.loads((tmp_path / "right_ops.json").read_text())["ops"].items()
+    }
+    monkeypatch.setitem(seeds.COLLECTIONS, "right_ops", ("right_ops.json", (right, off)))
+    assert seeds.main(["--of", "right_ops", "--seeds", "2", "--workers", "1"]) == 1
+    assert "off: 2 FAIL, 0 INCONCLUSIVE" in capsys.readouterr().out

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from experiments.alarms import Alarms
 from experiments.page import Page, render
 from experiments.trust import RECORDS, Broken, Detection, Trust, trust
 from gradspec.judging import judging_hash
@@ -83,8 +84,9 @@ def page(found: Trust) -> str:
 def test_the_figures_are_those_of_the_records(records: Path) -> None:
     """Sums over ops and classes; accused counts refusals, too."""
     found = trust(records)
-    assert (30, 1, 2, 10) == (found.runs, found.fails, found.unsure, found.seeds)
-    assert (70, 3) == (found.earlier, found.earlier_fails)
+    assert found.seeds == Alarms(
+        ops=2, runs=30, fails=1, unsure=2, seeds=10, earlier=70, earlier_fails=3, doubtful={"exp": (1, 2)}
+    )
     assert [
         Detection(name="dtype", bugs=1, caught=3, wrong=3, accused=1, right=3),
         Detection(name="small", bugs=2, caught=5, wrong=6, accused=1, right=6),
@@ -137,6 +139,22 @@ def test_the_page_shows_them(records: Path) -> None:
     assert "1 of 2 functions pass" in html
     assert "It &lt;drops&gt; a term" in html
     assert 'href="#trust"' in html
+
+
+def test_right_ops_are_told_apart(records: Path) -> None:
+    """Beside the registry's, with their names where they did not pass."""
+    html = page(trust(records))
+    assert "right ops of other kinds" not in html
+    assert "Right ops in doubt" not in html
+    (records / "right_ops.json").write_text(json.dumps(SEEDS))
+    html = page(trust(records))
+    assert (
+        "30 runs on 2 right ops of other kinds, which nobody tuned for, at least 10 seeds each, gave 1 failure" in html
+    )
+    assert "<summary>The 1 of these ops that did not pass at every seed</summary>" in html
+    assert "exp 1 2" in words(html)
+    (records / "seeds.json").unlink()
+    assert 1 == page(trust(records)).count("<h3>False alarms</h3>")
 
 
 def test_error_bars_are_those_of_the_record(records: Path) -> None:
@@ -205,7 +223,7 @@ def test_a_record_that_is_not_there_is_left_out(tmp_path: Path, content: str | N
     if content is not None:
         (tmp_path / "seeds.json").write_text(content)
     found = trust(tmp_path)
-    assert (0, None, None, []) == (found.runs, found.functions, found.on_gpu, [*found.detections])
+    assert (None, None, None, []) == (found.seeds, found.functions, found.on_gpu, [*found.detections])
     assert "How far to trust a verdict" not in page(found)
 
 
@@ -227,7 +245,8 @@ def test_a_gpu_is_told_apart(records: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["seeds", "known_bugs", "torch_functions", "torch_functions-cuda", "mutants", "calibration", "cost"]
+    "name",
+    ["seeds", "right_ops", "known_bugs", "torch_functions", "torch_functions-cuda", "mutants", "calibration", "cost"],
 )
 @pytest.mark.parametrize(
     "content", ["{", "[1]", '{"ops": 3}', '{"counts": {}, "points": 1, "classes": [], "functions": [1]}']
@@ -235,10 +254,12 @@ def test_a_gpu_is_told_apart(records: Path) -> None:
 def test_a_spoilt_record_takes_no_other_with_it(records: Path, name: str, content: str) -> None:
     """What the others say stays on the page."""
     (records / "torch_functions-cuda.json").write_text(json.dumps(TORCH))
+    (records / "right_ops.json").write_text(json.dumps(SEEDS))
     (records / f"{name}.json").write_text(content)
     found = trust(records)
     known = {
-        "seeds": found.runs,
+        "seeds": found.seeds,
+        "right_ops": found.right_ops,
         "known_bugs": found.detections,
         "torch_functions": found.functions,
         "torch_functions-cuda": found.on_gpu,
@@ -252,8 +273,10 @@ def test_a_spoilt_record_takes_no_other_with_it(records: Path, name: str, conten
 def test_the_records_of_this_repository_are_read() -> None:
     """The page of the project shows them."""
     found = trust(RECORDS)
-    assert found.runs >= found.seeds >= 0  # of the code as it stands; 0 after a change of what judges
-    assert found.runs + found.earlier > 0
+    assert found.seeds is not None  # of the code as it stands; no runs after a change of what judges
+    assert found.seeds.runs >= found.seeds.seeds * found.seeds.ops
+    assert found.right_ops is not None
+    assert found.right_ops.ops >= 80
     assert found.broken
     assert found.detections
     assert found.functions is not None

@@ -41,8 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     record["seeds"] = options.seeds
     tasks = [
         (kind, name, seed)
+        for kind, ops in (("right", _RIGHT), ("wrong", _WRONG))  # a false alarm is the first to be told
         for seed in range(options.seeds)
-        for kind, ops in (("wrong", _WRONG), ("right", _RIGHT))
         for name in ops
         if str(seed) not in record[kind].get(name, {})
     ]

@@ -191,7 +191,14 @@ def _safe_vjp(saved: tuple[np.ndarray, np.ndarray], y_bar: np.ndarray) -> tuple[
     return (y_bar * np.where(y > 0, r / np.where(y > 0, y, 1), 0) / r.dtype.type(r.shape[-1]),)
 
 
-def test_a_kink_that_float32_loses_accuses_nobody() -> None:
+@pytest.mark.parametrize(
+    ("dtype", "row", "other"),
+    [
+        ("float32", [-7.258466] * 3, [-7.258466, 5.613992, -7.258466]),
+        ("float64", [-6.477036959192459] * 3, [0.0, 1.0, 2.0]),
+    ],
+)
+def test_a_kink_that_rounding_hides_accuses_nobody(dtype: str, row: list[float], other: list[float]) -> None:
     """The mean of three equal numbers need not be that number: their deviation is an ulp then, with a slope."""
     op = Op(
         name="deviation",
@@ -201,11 +208,10 @@ def test_a_kink_that_float32_loses_accuses_nobody() -> None:
         sizes={"d": (1, 4)},
         kinks="equal rows",
     )
-    a, b = -7.258466, 5.613992
-    x = np.array([[a, a, a], [a, b, a]], dtype=np.float32)
+    x = np.array([row, other], dtype=dtype)
     assert x[0].mean() != x[0, 0]
     case = Case(
-        sizes={"n": 2, "d": 3}, lead=(), params={}, keys={}, drawn=(x,), dtype="float32", seed=1383072102, label="ties"
+        sizes={"n": 2, "d": 3}, lead=(), params={}, keys={}, drawn=(x,), dtype=dtype, seed=1383072102, label="ties"
     )
     with np.errstate(all="ignore"):
         assert not Evidence(Trial(op, case)).of_rule.wrong.any()

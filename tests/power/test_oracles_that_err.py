@@ -15,6 +15,7 @@ from gradspec.domains import Case
 from gradspec.layouts import Space
 from gradspec.shrink import failure
 from gradspec.trial import Trial
+from tests.right_ops.elementwise import celu
 
 
 def _gram(x: np.ndarray) -> np.ndarray:
@@ -232,6 +233,13 @@ def test_a_reference_that_cuts_corners_accuses_nobody(seed: int) -> None:
         examples=((np.array([[1.0, 43.0, 1.0], [1.0, 27.0, -50.0]]),), (np.array([[26.1, 81.0], [94.0, 1.0]]),)),
     )
     report = verify(op, seed=seed, examples=40)
+    assert Verdict.FAIL is not report.verdict, str(report)
+
+
+def test_a_double_backward_of_a_reference_that_is_off_says_no_more_than_that() -> None:
+    """torch's celu takes 1 / alpha to the digits of float32, in its gradient and in the gradient of that."""
+    pytest.importorskip("torch")
+    report = verify(celu, seed=1, explain=False)
     assert Verdict.FAIL is not report.verdict, str(report)
 
 
