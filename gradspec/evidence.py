@@ -29,6 +29,10 @@ WITHIN = np.array((0.51, 0.57, 0.63, 0.68, 0.76, 0.83, 0.91, 0.97))  # of the sh
 TURNS = 3  # times that claims there cross their mean, as those of no smooth function do
 LOOKED_AT = 32  # comparisons that failed
 NEARBY = 16  # points around a tie at which the derivative is sampled
+UNEVEN = 32  # more of them, at which the entries of a tie of MANY are moved by very different amounts
+MANY = 4
+DECADES = 1.5  # of those amounts
+IRREGULAR = 4.0  # times what samples reach: where they are all different, none of them is the last
 
 
 class Evidence(Excuses):
@@ -199,6 +203,8 @@ class Evidence(Excuses):
 
         Where an op is not regular (a median with ties) both one-sided slopes of an entry can be 0 while a valid choice
         gives 1: Clarke's subdifferential is sampled instead, along entries and along directions that move a tie alike.
+        Samples never reach all of it where they all differ, as for the second singular value of 0: there, what is not
+        far beyond them is left open.
         """
         trial = self.trial
         _, which, counts = np.unique(trial.point, return_inverse=True, return_counts=True)
@@ -213,18 +219,28 @@ class Evidence(Excuses):
             return judgement
         low, high = judgement.want - judgement.width, judgement.want + judgement.width
         rng = np.random.default_rng((trial.case.seed, 11))
-        for turn in range(min(2 * int(counts.max()), NEARBY)):
-            shift = np.where(tied, _ranked(which, turn, rng), 0.0)
+        samples = []
+        ranked = min(2 * int(counts.max()), NEARBY)
+        for turn in range(ranked + UNEVEN * bool(counts.max() >= MANY)):
+            apart = _ranked(which, turn, rng) if turn < ranked else _uneven(which.size, rng)
+            shift = np.where(tied, apart, 0.0)
             far, near = (self._slopes_at(trial.moved(shift * size), directions, doubtful) for size in (1.0, 0.5))
             with np.errstate(all="ignore"):
                 there, bend = 2 * near - far, np.abs(near - far)  # at the tie itself, coming from that side
+            samples.append(near)
             low[doubtful] = np.fmin(low[doubtful], there - bend)
             high[doubtful] = np.fmax(high[doubtful], there + bend)
         inside = (judgement.claim >= low - judgement.bar) & (judgement.claim <= high + judgement.bar)
+        with np.errstate(all="ignore"):
+            reached = np.fmax(high - judgement.want, judgement.want - low)
+            irregular = reached > judgement.width + judgement.bar
+            irregular[doubtful] |= _are_varied(np.array(samples))
+            irregular &= np.abs(judgement.claim - judgement.want) <= IRREGULAR * reached + judgement.bar
         # A transform hides which entries are tied behind it: where slopes nearby differ, no sample of them is enough.
         hidden = np.array([trial.op.inputs[name].transform is not None for name in directions.inputs])
         open_now = np.zeros(len(directions), dtype=bool)
-        open_now[doubtful] = (hidden & ~inside & (high - low > SHARP_ENOUGH * np.abs(judgement.claim)))[doubtful]
+        hidden &= high - low > SHARP_ENOUGH * np.abs(judgement.claim)
+        open_now[doubtful] = (~inside & (hidden | irregular))[doubtful]
         accepted = np.zeros(len(directions), dtype=bool)
         accepted[doubtful] = inside[doubtful]
         return replace(
@@ -248,6 +264,18 @@ def _moves_ties_apart(moves: np.ndarray, groups: np.ndarray, tied: np.ndarray) -
     for group in np.unique(groups[tied]):
         apart |= np.ptp(moves[:, groups == group], axis=1) > 0
     return apart
+
+
+def _are_varied(samples: np.ndarray) -> np.ndarray:
+    """(p,) whether most of the samples (turns, p) differ; at the kinks of max, of sorting, of |x| they are a few."""
+    digits = np.round(samples / np.fmax(np.nanmax(np.abs(samples), axis=0, initial=0.0), np.finfo(float).tiny), 6)
+    different = np.array([np.unique(column[np.isfinite(column)]).size for column in digits.T], dtype=int)
+    return np.asarray(2 * different > len(samples))
+
+
+def _uneven(size: int, rng: np.random.Generator) -> np.ndarray:
+    """Offsets in [-1, 1] of very different sizes: a matrix of them is nearly of rank 1, and what is left of it, too."""
+    return np.asarray(10.0 ** rng.uniform(-DECADES, 0.0, size=size) * rng.choice((-1.0, 1.0), size=size))
 
 
 def _ranked(groups: np.ndarray, turn: int, rng: np.random.Generator) -> np.ndarray:

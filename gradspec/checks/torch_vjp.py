@@ -18,6 +18,7 @@ from gradspec.trial import EPS, Trial
 
 SAME_VALUE = 1e-6  # relative; a reference that differs by more is another function
 PRECISE = 5e-13  # relative: below it torch's own special functions are off, and nobody is accused by torch alone
+MULTIPLES = (1.0, 1.0, 0.7, 1.3)  # of y_bar
 CLEAR = 4.0  # a difference of this many bars counts even where finite differences cannot see it
 
 
@@ -122,18 +123,19 @@ def _reference_noise(trial: Trial, evidence: Evidence) -> np.ndarray:
     """(p,) how far the reference's own answer moves when inputs and y_bar move by ulps, equal entries apart, too.
 
     The mean of equal entries is rounded, and layer_norm divides by the square root of what that leaves; of a single
-    entry, which is its own mean, y_bar is all that is rounded.
+    entry, which is its own mean, y_bar is all that is rounded. A multiple of y_bar has that multiple of the answer:
+    torch's logcumsumexp adds the logarithm of y_bar to numbers as large as x, and loses the same digits an ulp away.
     """
     answer = trial.torch
     if isinstance(answer, torch_autograd.ReferenceFailedError):
         return np.zeros(len(evidence.directions))
     here, found = trial.flat_cotangents(answer.cotangents), np.zeros(len(evidence.directions))
-    for turn in range(2):
+    for turn, multiple in enumerate(MULTIPLES):
         rng = np.random.default_rng((trial.case.seed, 11, turn))
         point = trial.point * (1.0 + EPS["float64"] * rng.choice((-1.0, 1.0), trial.point.size))
         drawn = trial.inside(point)
         y_bar = [
-            None if bar is None else bar * (1.0 + EPS["float64"] * rng.choice((-1.0, 1.0), bar.shape))
+            None if bar is None else bar * multiple * (1.0 + EPS["float64"] * rng.choice((-1.0, 1.0), bar.shape))
             for bar in trial.y_bar64
         ]
         try:
@@ -142,7 +144,8 @@ def _reference_noise(trial: Trial, evidence: Evidence) -> np.ndarray:
             )
         except torch_autograd.ReferenceFailedError:
             continue
-        change = np.nan_to_num(np.abs(trial.flat_cotangents(moved.cotangents) - here), nan=0.0, posinf=0.0)
+        change = np.abs(trial.flat_cotangents(moved.cotangents) / multiple - here)
+        change = np.nan_to_num(change, nan=0.0, posinf=0.0)
         found = np.maximum(found, (np.abs(evidence.directions.images) * change).sum(axis=1))
     return NOISE * found
 

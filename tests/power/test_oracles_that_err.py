@@ -11,11 +11,14 @@ import pytest
 from gradspec import Op, Verdict, array, real, verify
 from gradspec.checks import CHECKS
 from gradspec.checks.torch_value import value_torch
+from gradspec.checks.torch_vjp import vjp_torch
 from gradspec.domains import Case
+from gradspec.evidence import Evidence
 from gradspec.layouts import Space
 from gradspec.shrink import failure
 from gradspec.trial import Trial
 from tests.right_ops.elementwise import celu
+from tests.right_ops.recurrences import logcumsumexp
 
 
 def _gram(x: np.ndarray) -> np.ndarray:
@@ -241,6 +244,19 @@ def test_a_double_backward_of_a_reference_that_is_off_says_no_more_than_that() -
     pytest.importorskip("torch")
     report = verify(celu, seed=1, explain=False)
     assert Verdict.FAIL is not report.verdict, str(report)
+
+
+def test_a_reference_that_is_not_linear_in_y_bar_accuses_nobody() -> None:
+    """torch's logcumsumexp adds log y_bar to numbers as large as x: its error is the same at inputs an ulp away."""
+    pytest.importorskip("torch")
+    x = np.array([[1.0, 1951.4147183642369], [70945.117637881573, -3.0241519842506338e07]])
+    y_bar = np.array([[-0.9172495737684077, 0.8167424010919183], [1.1347384636213593, -1.0494749559224736]])
+    case = Case(
+        sizes={"t": 2}, lead=(2,), params={}, keys={}, drawn=(x,), dtype="float64", seed=0, y_bar=(y_bar,), label=""
+    )
+    trial = Trial(logcumsumexp, case)
+    (outcome,) = vjp_torch(trial, Evidence(trial))
+    assert outcome.mismatch is None
 
 
 def test_but_torch_sees_an_error_of_1e_12() -> None:

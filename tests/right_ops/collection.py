@@ -5,8 +5,8 @@ They are kept as they were written, whatever gradspec says of them: a declaratio
 
 from __future__ import annotations
 
-from tests.right_ops import densities, elementwise, energies, images, recurrences, rows
+from tests.right_ops import densities, elementwise, energies, images, linear_algebra, order, recurrences, rows
 
-_MODULES = (elementwise, densities, rows, recurrences, images, energies)
+_MODULES = (elementwise, densities, rows, recurrences, images, energies, linear_algebra, order)
 
 RIGHT_OPS = tuple(op for module in _MODULES for op in module.OPS)
