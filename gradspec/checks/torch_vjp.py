@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +20,8 @@ from gradspec.trial import EPS, Trial
 SAME_VALUE = 1e-6  # relative; a reference that differs by more is another function
 PRECISE = 5e-13  # relative: below it torch's own special functions are off, and nobody is accused by torch alone
 MULTIPLES = (1.0, 1.0, 0.7, 1.3)  # of y_bar
+STRETCH = 2.0**-26  # of the inputs: too short to bend on, and many ulps long
+SAMPLES = 9
 CLEAR = 4.0  # a difference of this many bars counts even where finite differences cannot see it
 
 
@@ -126,28 +129,45 @@ def _reference_noise(trial: Trial, evidence: Evidence) -> np.ndarray:
     entry, which is its own mean, y_bar is all that is rounded. A multiple of y_bar has that multiple of the answer:
     torch's logcumsumexp adds the logarithm of y_bar to numbers as large as x, and loses the same digits an ulp away.
     """
-    answer = trial.torch
-    if isinstance(answer, torch_autograd.ReferenceFailedError):
+    if isinstance(trial.torch, torch_autograd.ReferenceFailedError):
         return np.zeros(len(evidence.directions))
-    here, found = trial.flat_cotangents(answer.cotangents), np.zeros(len(evidence.directions))
+    here, found = trial.flat_cotangents(trial.torch.cotangents), np.zeros(evidence.directions.images.shape[1])
     for turn, multiple in enumerate(MULTIPLES):
         rng = np.random.default_rng((trial.case.seed, 11, turn))
         point = trial.point * (1.0 + EPS["float64"] * rng.choice((-1.0, 1.0), trial.point.size))
-        drawn = trial.inside(point)
         y_bar = [
             None if bar is None else bar * multiple * (1.0 + EPS["float64"] * rng.choice((-1.0, 1.0), bar.shape))
             for bar in trial.y_bar64
         ]
-        try:
-            moved = torch_autograd.torch_autograd(
-                trial.op, trial.transformed(drawn, "float64"), trial.case.params, y_bar
-            )
-        except torch_autograd.ReferenceFailedError:
-            continue
-        change = np.abs(trial.flat_cotangents(moved.cotangents) / multiple - here)
-        change = np.nan_to_num(change, nan=0.0, posinf=0.0)
-        found = np.maximum(found, (np.abs(evidence.directions.images) * change).sum(axis=1))
-    return NOISE * found
+        change = np.abs(_reference_at(trial, point, y_bar) / multiple - here)
+        found = np.maximum(found, np.nan_to_num(change, nan=0.0, posinf=0.0))
+    found = np.maximum(found, _roughness(trial))
+    return np.asarray(NOISE * (np.abs(evidence.directions.images) * found).sum(axis=1))
+
+
+def _roughness(trial: Trial) -> np.ndarray:
+    """(n',) how far the reference's answer is from a parabola over a stretch that is nearly a point.
+
+    1 + tanh(-5) has eleven digits, and has the same wrong ones an ulp away: tanh moves by less than one of its own.
+    """
+    rng = np.random.default_rng((trial.case.seed, 16))
+    move = STRETCH * trial.point * rng.choice((-1.0, 1.0), trial.point.size)
+    places = np.linspace(-1.0, 1.0, SAMPLES)
+    answers = np.array([_reference_at(trial, trial.point + place * move, trial.y_bar64) for place in places])
+    parabolas = np.vander(places, 3)
+    residual = answers - parabolas @ (np.linalg.pinv(parabolas) @ np.nan_to_num(answers, posinf=0.0, neginf=0.0))
+    return np.asarray(np.nan_to_num(np.abs(residual).max(axis=0), nan=0.0, posinf=0.0))
+
+
+def _reference_at(trial: Trial, point: np.ndarray, y_bar: Sequence[np.ndarray | None]) -> np.ndarray:
+    """The reference's cotangents (n') at another point (n,); NaN where it gives none."""
+    arrays = trial.transformed(trial.inside(point), "float64")
+    try:
+        return trial.flat_cotangents(
+            torch_autograd.torch_autograd(trial.op, arrays, trial.case.params, y_bar).cotangents
+        )
+    except torch_autograd.ReferenceFailedError:
+        return np.full(trial.flat_cotangents(trial.x_bar).size, np.nan)
 
 
 def _dispute(trial: Trial, evidence: Evidence, against: Judgement) -> str:

@@ -18,6 +18,7 @@ from gradspec.layouts import Space
 from gradspec.shrink import failure
 from gradspec.trial import Trial
 from tests.right_ops.elementwise import celu
+from tests.right_ops.networks import geglu
 from tests.right_ops.recurrences import logcumsumexp
 
 
@@ -257,6 +258,14 @@ def test_a_reference_that_is_not_linear_in_y_bar_accuses_nobody() -> None:
     trial = Trial(logcumsumexp, case)
     (outcome,) = vjp_torch(trial, Evidence(trial))
     assert outcome.mismatch is None
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_reference_with_the_same_wrong_digits_an_ulp_away_accuses_nobody(seed: int) -> None:
+    """torch's gelu by tanh has 1 + tanh(-5): eleven digits, which a sigmoid has all of."""
+    pytest.importorskip("torch")
+    report = verify(geglu, seed=seed, explain=False)
+    assert Verdict.FAIL is not report.verdict, str(report)
 
 
 def test_but_torch_sees_an_error_of_1e_12() -> None:

@@ -287,17 +287,6 @@ dpo = Op(
 )
 
 OPS = (
-    snake,
-    sparsemax,
-    entmax15,
-    maxout,
-    crelu,
-    inverse_sigmoid,
-    threshold,
-    tanh_exp,
-    star_relu,
-    smelu,
-    isru,
-    gated,
+    *(snake, sparsemax, entmax15, maxout, crelu, inverse_sigmoid, threshold, tanh_exp, star_relu, smelu, isru, gated),
     dpo,
 )

@@ -5,8 +5,44 @@ They are kept as they were written, whatever gradspec says of them: a declaratio
 
 from __future__ import annotations
 
-from tests.right_ops import densities, elementwise, energies, images, linear_algebra, order, recurrences, rows
+from tests.right_ops import (
+    activations,
+    curves,
+    densities,
+    distances,
+    elementwise,
+    energies,
+    images,
+    layers,
+    linear_algebra,
+    losses,
+    means,
+    networks,
+    order,
+    recurrences,
+    rows,
+    signals,
+    special,
+)
 
-_MODULES = (elementwise, densities, rows, recurrences, images, energies, linear_algebra, order)
+_MODULES = (
+    activations,
+    curves,
+    densities,
+    distances,
+    elementwise,
+    energies,
+    images,
+    layers,
+    linear_algebra,
+    losses,
+    means,
+    networks,
+    order,
+    recurrences,
+    rows,
+    signals,
+    special,
+)
 
 RIGHT_OPS = tuple(op for module in _MODULES for op in module.OPS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from gradspec import Op, array, nonzero, real
-from tests.known_bugs.right import sigmoid
 
 
 def _lennard_jones(r):
@@ -246,84 +245,11 @@ quadratic_form = Op(
     linear_in=("precision",),
 )
 
-
-def _polar(x, y):
-    r = np.hypot(x, y)
-    return (r, np.arctan2(y, x)), (x, y, r)
-
-
-def _polar_vjp(saved, y_bar):
-    x, y, r = saved
-    r_bar, angle_bar = y_bar
-    c, s = x / r, y / r
-    return r_bar * c - angle_bar * s / r, r_bar * s + angle_bar * c / r
-
-
-polar = Op(
-    name="polar",
-    forward=_polar,
-    vjp=_polar_vjp,
-    inputs={"x": array("n", lo=1e-3), "y": real("n")},
-)
-
-
-def _xlog1py(x, y):
-    return x * np.log1p(y), (x, y)
-
-
-xlog1py = Op(
-    name="xlog1py",
-    forward=_xlog1py,
-    vjp=lambda saved, y_bar: (y_bar * np.log1p(saved[1]), y_bar * saved[0] / (1 + saved[1])),
-    inputs={"x": real("n"), "y": array("n", lo=-0.9)},
-)
-
-
-def _swish(x, beta):
-    s = sigmoid(beta * x)
-    return x * s, (x, beta, s)
-
-
-def _swish_vjp(saved, y_bar):
-    x, beta, s = saved
-    steep = x * s * sigmoid(-beta * x)
-    return y_bar * (s + beta * steep), np.asarray((y_bar * x * steep).sum(), dtype=x.dtype)
-
-
-learned_swish = Op(
-    name="learned_swish",
-    forward=_swish,
-    vjp=_swish_vjp,
-    inputs={"x": real("n"), "beta": real("")},
-    torch=lambda x, beta: x * (beta * x).sigmoid(),
-)
-
-
-def _horner(x, c):
-    y = np.zeros_like(x)
-    for a in c[::-1]:
-        y = y * x + a
-    return y, (x, c)
-
-
-def _horner_vjp(saved, y_bar):
-    x, c = saved
-    slope = np.zeros_like(x)
-    for k in range(len(c) - 1, 0, -1):
-        slope = slope * x + x.dtype.type(k) * c[k]
-    powers = x[None, :] ** np.arange(len(c))[:, None]
-    return y_bar * slope, (powers @ y_bar).astype(c.dtype)
-
-
-polynomial = Op(
-    name="polynomial",
-    forward=_horner,
-    vjp=_horner_vjp,
-    inputs={"x": array("n", lo=-100, hi=100), "c": real("k")},
-    linear_in=("c",),
-)
-
 OPS = (
     *(lennard_jones, morse, coulomb, springs, quaternion_rotation, triangle_area, polygon_area, box_distance, bezier),
-    *(perspective, heat_steps, quadratic_form, polar, xlog1py, learned_swish, polynomial),
+    *(
+        perspective,
+        heat_steps,
+        quadratic_form,
+    ),
 )

@@ -140,54 +140,6 @@ gram_logdet = Op(
 )
 
 
-def _spectral(w, u, v):
-    sigma = np.einsum("i,ij,j->", u, w, v)
-    return w / sigma, (w, u, v, sigma)
-
-
-def _spectral_vjp(saved, y_bar):
-    w, u, v, sigma = saved
-    sigma_bar = -(y_bar * w).sum() / sigma**2
-    return y_bar / sigma + sigma_bar * np.outer(u, v), sigma_bar * (w @ v), sigma_bar * (u @ w)
-
-
-spectral_norm = Op(
-    name="spectral_norm",
-    forward=_spectral,
-    vjp=_spectral_vjp,
-    inputs={
-        "w": array("n m", lo=0.1, hi=10, typical=(0.5, 2.0)),
-        "u": array("n", lo=0.1, hi=1),
-        "v": array("m", lo=0.1, hi=1),
-    },
-    sizes={"n": (1, 3), "m": (1, 3)},
-)
-
-
-def _weight_norm(v, g):
-    scale = np.abs(v).max(axis=1, keepdims=True, initial=0)
-    safe = np.where(scale > 0, scale, 1)
-    length = scale * np.sqrt(((v / safe) ** 2).sum(axis=1, keepdims=True))
-    unit = v / np.where(length > 0, length, 1)
-    return g[:, None] * unit, (unit, length, g)
-
-
-def _weight_norm_vjp(saved, y_bar):
-    unit, length, g = saved
-    g_bar = (y_bar * unit).sum(axis=1)
-    return g[:, None] * (y_bar - g_bar[:, None] * unit) / length, g_bar
-
-
-weight_norm = Op(
-    name="weight_norm",
-    forward=_weight_norm,
-    vjp=_weight_norm_vjp,
-    inputs={"v": array("n d", lo=0.01, typical=(0.1, 5.0)), "g": real("n")},
-    sizes={"d": (1, 4)},
-    linear_in=("g",),
-)
-
-
 def _infinity_norm(x):
     rows = np.abs(x).sum(axis=1)
     return rows.max(), (np.sign(x), rows.argmax())
@@ -233,6 +185,14 @@ bilinear_form = Op(
 )
 
 OPS = (
-    *(singular_values, symmetric_eigenvalues, nuclear_norm, ridge, matrix_power, kron, gram_logdet, spectral_norm),
-    *(weight_norm, infinity_norm, bilinear_form),
+    *(
+        singular_values,
+        symmetric_eigenvalues,
+        nuclear_norm,
+        ridge,
+        matrix_power,
+        kron,
+        gram_logdet,
+    ),
+    *(infinity_norm, bilinear_form),
 )

@@ -190,10 +190,11 @@ def _ctc_paths(label):
 
 
 def _ctc_sweep(emit, skip, ahead):
-    """Log sums of the paths that reach each state (its own emission included)."""
+    """Log sums of the paths that reach each state, the largest of each step 0, and what was taken off in all."""
     steps, count = emit.shape
     a = np.full((steps, count), -np.inf, dtype=emit.dtype)
-    a[0, :2] = emit[0, :2]
+    off = emit[0, :2].max()
+    a[0, :2] = emit[0, :2] - off
     for t in range(1, steps):
         for s in range(count):
             best = a[t - 1, s]
@@ -202,23 +203,24 @@ def _ctc_sweep(emit, skip, ahead):
             if s >= 2 and (skip[count + 1 - s] if ahead else skip[s]):
                 best = np.logaddexp(best, a[t - 1, s - 2])
             a[t, s] = best + emit[t, s]
-    return a
+        off = off + a[t].max()
+        a[t] -= a[t].max()
+    return a, off
 
 
 def _ctc(z, label):
     log_p = _log_softmax(z, 1)
     states, skip = _ctc_paths(label)
     emit = log_p[:, states]
-    total = np.logaddexp.reduce(_ctc_sweep(emit, skip, False)[-1, -2:])
-    return np.asarray(-total, dtype=z.dtype), (log_p, states, skip, total)
+    alpha, off = _ctc_sweep(emit, skip, False)
+    return np.asarray(-np.logaddexp.reduce(alpha[-1, -2:]) - off, dtype=z.dtype), (log_p, states, skip, alpha)
 
 
 def _ctc_vjp(saved, y_bar):
-    log_p, states, skip, total = saved
+    log_p, states, skip, alpha = saved
     emit = log_p[:, states]
-    alpha = _ctc_sweep(emit, skip, False)
-    beta = _ctc_sweep(emit[::-1, ::-1], skip, True)[::-1, ::-1]
-    share = np.exp(alpha + beta - emit - total)
+    beta = _ctc_sweep(emit[::-1, ::-1], skip, True)[0][::-1, ::-1]
+    share = np.exp(_log_softmax(alpha + (beta - emit), 1))
     z_bar = np.exp(log_p)
     for s, state in enumerate(states):
         z_bar[:, state] -= share[:, s]

@@ -151,23 +151,6 @@ segment_max = Op(
 )
 
 
-def _maxout_vjp(saved, y_bar):
-    which, shape = saved
-    x_bar = np.zeros(shape, y_bar.dtype)
-    np.put_along_axis(x_bar, which[..., None], y_bar[..., None], -1)
-    return (x_bar,)
-
-
-maxout = Op(
-    name="maxout",
-    forward=lambda x: (x.max(axis=-1), (x.argmax(axis=-1), x.shape)),
-    vjp=_maxout_vjp,
-    inputs={"x": real("n d k")},
-    sizes={"k": (1, 4)},
-    kinks="ties",
-)
-
-
 def _even_max(x):
     y = x.max(axis=1, keepdims=True)
     mask = x == y
@@ -182,31 +165,6 @@ even_max = Op(
     sizes={"d": (1, 5)},
     torch=lambda x: x.amax(1),
     kinks="ties",
-)
-
-
-def _sparsemax(z):
-    ordered = -np.sort(-z, axis=1)
-    total = np.cumsum(ordered, axis=1) - 1
-    k = np.arange(1, z.shape[1] + 1)
-    support = (ordered * k > total).sum(axis=1)
-    tau = np.take_along_axis(total, support[:, None] - 1, 1) / support[:, None]
-    p = np.maximum(z - tau, 0).astype(z.dtype)
-    return p.copy(), p > 0
-
-
-def _sparsemax_vjp(alive, y_bar):
-    mean = (y_bar * alive).sum(axis=1, keepdims=True) / alive.sum(axis=1, keepdims=True)
-    return ((alive * (y_bar - mean)).astype(y_bar.dtype),)
-
-
-sparsemax = Op(
-    name="sparsemax",
-    forward=_sparsemax,
-    vjp=_sparsemax_vjp,
-    inputs={"z": array("n d", lo=-100, hi=100)},
-    sizes={"d": (1, 5)},
-    kinks="an entry that is just at the threshold",
 )
 
 
@@ -261,4 +219,4 @@ trapezoid = Op(
     torch=lambda y, x: __import__("torch").trapezoid(y, x),
 )
 
-OPS = (*(sort, top_k, quantile, median, segment_mean, segment_max, maxout, even_max, sparsemax, unfold, trapezoid),)
+OPS = (*(sort, top_k, quantile, median, segment_mean, segment_max, even_max, unfold, trapezoid),)
