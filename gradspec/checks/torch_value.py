@@ -61,8 +61,14 @@ def _compared(trial: Trial, evidence: Evidence, values: Sequence[np.ndarray], no
 def _value_terms(trial: Trial, evidence: Evidence) -> np.ndarray:
     """(m,) the terms that enter each output: |y|, Σ |∂y/∂x| |x|, and |y| elsewhere, up to |x|.
 
-    Where a slope is not known, as at ties that cancel exactly, the largest terms of all outputs count, too.
+    Where a slope is not known, as at ties that cancel exactly, the largest terms of all outputs count, too. What is 0
+    at every input may be rounded as the inputs are in the reference: x less its projection on the only axis there is.
     """
+    terms = _terms_of_slopes(trial, evidence)
+    return np.where(terms == 0, np.abs(trial.point).max(initial=0.0), terms)
+
+
+def _terms_of_slopes(trial: Trial, evidence: Evidence) -> np.ndarray:
     single = evidence.directions.entries >= 0
     terms = np.abs(trial.y64) + evidence.saturated
     if single.sum() < trial.point.size:
