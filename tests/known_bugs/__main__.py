@@ -41,8 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     record["seeds"] = options.seeds
     tasks = [
         (kind, name, seed)
-        for kind, ops in (("right", _RIGHT), ("wrong", _WRONG))  # a false alarm is the first to be told
         for seed in range(options.seeds)
+        for kind, ops in (("right", _RIGHT), ("wrong", _WRONG))  # a false alarm is the first to be told
         for name in ops
         if str(seed) not in record[kind].get(name, {})
     ]
@@ -53,11 +53,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             kind, name, seed, result = future.result()
             record[kind].setdefault(name, {})[str(seed)] = result
             if done % SAVE_EVERY == 0 or done == len(tasks):
-                save(record, options.record, indent=None)
+                _keep(record, options.record)
                 print(f"{done}/{len(tasks)}", flush=True)
-    record["classes"] = _classes(record, options.seeds)
-    save(record, options.record, indent=None)
+    _keep(record, options.record)
     return _table(record, options.seeds)
+
+
+def _keep(record: dict[str, Any], path: Path) -> None:
+    """Write the record with its sums: what is interrupted tells of what was run."""
+    record["classes"] = _classes(record, record["seeds"])
+    save(record, path, indent=None)
 
 
 def _run(kind: str, name: str, seed: int) -> tuple[str, str, int, list[Any]]:

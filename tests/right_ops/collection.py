@@ -12,6 +12,7 @@ from tests.right_ops import (
     distances,
     elementwise,
     energies,
+    geometry,
     images,
     layers,
     linear_algebra,
@@ -19,10 +20,12 @@ from tests.right_ops import (
     means,
     networks,
     order,
+    physics,
     recurrences,
     rows,
     signals,
     special,
+    statistics,
 )
 
 _MODULES = (
@@ -32,6 +35,7 @@ _MODULES = (
     distances,
     elementwise,
     energies,
+    geometry,
     images,
     layers,
     linear_algebra,
@@ -39,10 +43,12 @@ _MODULES = (
     means,
     networks,
     order,
+    physics,
     recurrences,
     rows,
     signals,
     special,
+    statistics,
 )
 
 RIGHT_OPS = tuple(op for module in _MODULES for op in module.OPS)
