@@ -31,8 +31,9 @@ LOOKED_AT = 32  # comparisons that failed
 NEARBY = 16  # points around a tie at which the derivative is sampled
 UNEVEN = 32  # more of them, at which the entries of a tie of MANY are moved by very different amounts
 MANY = 4
+MANY_SLOPES = 8  # different ones
 DECADES = 1.5  # of those amounts
-IRREGULAR = 4.0  # times what samples reach: where they are all different, none of them is the last
+VARIED = 4.0  # times what samples reach: where they are all different, none of them is the last
 
 
 class Evidence(Excuses):
@@ -233,14 +234,14 @@ class Evidence(Excuses):
         inside = (judgement.claim >= low - judgement.bar) & (judgement.claim <= high + judgement.bar)
         with np.errstate(all="ignore"):
             reached = np.fmax(high - judgement.want, judgement.want - low)
-            irregular = reached > judgement.width + judgement.bar
-            irregular[doubtful] |= _are_varied(np.array(samples))
-            irregular &= np.abs(judgement.claim - judgement.want) <= IRREGULAR * reached + judgement.bar
+            beyond = np.abs(judgement.claim - judgement.want) > VARIED * reached + judgement.bar
+        varied = np.zeros(len(directions), dtype=bool)
+        varied[doubtful] = _are_varied(np.array(samples))
         # A transform hides which entries are tied behind it: where slopes nearby differ, no sample of them is enough.
         hidden = np.array([trial.op.inputs[name].transform is not None for name in directions.inputs])
         open_now = np.zeros(len(directions), dtype=bool)
         hidden &= high - low > SHARP_ENOUGH * np.abs(judgement.claim)
-        open_now[doubtful] = (~inside & (hidden | irregular))[doubtful]
+        open_now[doubtful] = (~inside & (hidden | (varied & ~beyond)))[doubtful]
         accepted = np.zeros(len(directions), dtype=bool)
         accepted[doubtful] = inside[doubtful]
         return replace(
@@ -267,10 +268,10 @@ def _moves_ties_apart(moves: np.ndarray, groups: np.ndarray, tied: np.ndarray) -
 
 
 def _are_varied(samples: np.ndarray) -> np.ndarray:
-    """(p,) whether most of the samples (turns, p) differ; at the kinks of max, of sorting, of |x| they are a few."""
+    """(p,) whether most of the samples (turns, p) that are known differ; at the kinks of max, of sorting, of |x| they are a few."""
     digits = np.round(samples / np.fmax(np.nanmax(np.abs(samples), axis=0, initial=0.0), np.finfo(float).tiny), 6)
     different = np.array([np.unique(column[np.isfinite(column)]).size for column in digits.T], dtype=int)
-    return np.asarray(2 * different > len(samples))
+    return np.asarray((2 * different > np.isfinite(digits).sum(axis=0)) & (different >= MANY_SLOPES))
 
 
 def _uneven(size: int, rng: np.random.Generator) -> np.ndarray:
