@@ -268,7 +268,7 @@ def _moves_ties_apart(moves: np.ndarray, groups: np.ndarray, tied: np.ndarray) -
 
 
 def _are_varied(samples: np.ndarray) -> np.ndarray:
-    """(p,) whether most of the samples (turns, p) that are known differ; at the kinks of max, of sorting, of |x| they are a few."""
+    """(p,) whether most of the samples (turns, p) that are known differ; at kinks of max, sorting, |x| they are few."""
     digits = np.round(samples / np.fmax(np.nanmax(np.abs(samples), axis=0, initial=0.0), np.finfo(float).tiny), 6)
     different = np.array([np.unique(column[np.isfinite(column)]).size for column in digits.T], dtype=int)
     return np.asarray((2 * different > np.isfinite(digits).sum(axis=0)) & (different >= MANY_SLOPES))
