@@ -52,6 +52,8 @@ def vjp_second_order(trial: Trial, evidence: Evidence) -> list[Outcome]:
     doubt = 0.0 if own else _doubt(trial)
     if doubt > SHARP_ENOUGH:
         return []  # vjp_torch says so
+    if evidence.of_rule.wrong.any():
+        doubt = 0.0  # it is the rule that is off
     directions = evidence.projections
     slopes, errors, smooth = _slopes(trial, directions)
     w = _weights(trial, smooth)
