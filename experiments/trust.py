@@ -120,7 +120,7 @@ class Trust:
 
     Attributes:
         seeds: Many seeds on the registry's ops.
-        right_ops: The same on right ops of other kinds, which nobody tuned for.
+        right_ops: The same on right ops of kinds that the registry lacks.
         detections: One per class of the known bugs, the worst first, then their sum.
         broken: Ops with their rules broken on purpose, those with most survivors first, then their sum.
         functions: What was said of torch's functions.

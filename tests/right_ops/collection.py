@@ -1,54 +1,33 @@
 """All right ops of kinds that the registry lacks.
 
-They are kept as they were written, whatever gradspec says of them: a declaration is not narrowed to please it.
+They stay as they were written, but for mistakes of their own: a declaration is not narrowed to please gradspec.
 """
 
 from __future__ import annotations
 
-from tests.right_ops import (
-    activations,
-    curves,
-    densities,
-    distances,
-    elementwise,
-    energies,
-    geometry,
-    images,
-    layers,
-    linear_algebra,
-    losses,
-    means,
-    networks,
-    order,
-    physics,
-    recurrences,
-    rows,
-    signals,
-    special,
-    statistics,
-)
+from importlib import import_module
 
 _MODULES = (
-    activations,
-    curves,
-    densities,
-    distances,
-    elementwise,
-    energies,
-    geometry,
-    images,
-    layers,
-    linear_algebra,
-    losses,
-    means,
-    networks,
-    order,
-    physics,
-    recurrences,
-    rows,
-    signals,
-    special,
-    statistics,
+    "activations",
+    "curves",
+    "densities",
+    "distances",
+    "elementwise",
+    "energies",
+    "geometry",
+    "images",
+    "layers",
+    "linear_algebra",
+    "losses",
+    "means",
+    "networks",
+    "order",
+    "physics",
+    "recurrences",
+    "rows",
+    "signals",
+    "special",
+    "statistics",
 )
 
-RIGHT_OPS = tuple(op for module in _MODULES for op in module.OPS)
+RIGHT_OPS = tuple(op for name in _MODULES for op in import_module(f"tests.right_ops.{name}").OPS)
