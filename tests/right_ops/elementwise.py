@@ -8,14 +8,11 @@ import numpy as np
 
 from gradspec import Op, array, nonzero, positive, real
 from tests.known_bugs.right import sigmoid
-
-
-def _softplus(x):
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+from tests.right_ops.shared import softplus
 
 
 def _mish(x):
-    t = np.tanh(_softplus(x))
+    t = np.tanh(softplus(x))
     return x * t, (x, t)
 
 
@@ -129,7 +126,7 @@ tanhshrink = Op(
 
 logsigmoid = Op(
     name="logsigmoid",
-    forward=lambda x: (-_softplus(-x), x),
+    forward=lambda x: (-softplus(-x), x),
     vjp=lambda x, y_bar: (y_bar * sigmoid(-x),),
     inputs={"x": real("...")},
     torch="torch.nn.functional.logsigmoid",

@@ -6,15 +6,7 @@ import numpy as np
 
 from gradspec import Op, array, real
 from tests.known_bugs.right import sigmoid
-
-
-def _functional(name):
-    def call(*tensors, **params):
-        import torch
-
-        return getattr(torch.nn.functional, name)(*tensors, **params)
-
-    return call
+from tests.right_ops.shared import functional
 
 
 def _standardize(x, eps=1e-5):
@@ -66,7 +58,7 @@ response_norm = Op(
     inputs={"x": array("n c t", lo=-1e4, hi=1e4)},
     params={"size": (3, 1, 2)},
     sizes={"c": (1, 4)},
-    torch=lambda x, size: _functional("local_response_norm")(x, size, alpha=0.5, beta=0.75, k=1.0),
+    torch=lambda x, size: functional("local_response_norm")(x, size, alpha=0.5, beta=0.75, k=1.0),
 )
 
 
@@ -92,7 +84,7 @@ adaptive_pool = Op(
     params={"bins": (3, 1, 2)},
     sizes={"t": (1, 7), "n": (1, 2), "c": (1, 2)},
     linear_in=("x",),
-    torch=lambda x, bins: _functional("adaptive_avg_pool1d")(x, bins),
+    torch=lambda x, bins: functional("adaptive_avg_pool1d")(x, bins),
 )
 
 
@@ -183,7 +175,7 @@ soft_margin = Op(
     forward=_soft_margin,
     vjp=lambda saved, y_bar: (-y_bar * saved[1] * sigmoid(saved[0]), None),
     inputs={"x": real("n"), "sign": array("n", differentiable=False, transform=lambda u: np.where(u < 0, -1.0, 1.0))},
-    torch=lambda x, sign: _functional("soft_margin_loss")(x, sign, reduction="none"),
+    torch=lambda x, sign: functional("soft_margin_loss")(x, sign, reduction="none"),
 )
 
 

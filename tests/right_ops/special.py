@@ -8,17 +8,9 @@ import numpy as np
 
 from gradspec import Op, array, nonzero, positive, real
 from tests.known_bugs.right import sigmoid
+from tests.right_ops.shared import functional
 
 LOG2 = math.log(2)
-
-
-def _functional(name):
-    def call(*tensors, **params):
-        import torch
-
-        return getattr(torch.nn.functional, name)(*tensors, **params)
-
-    return call
 
 
 exp2 = Op(
@@ -156,7 +148,7 @@ softplus_beta = Op(
     vjp=lambda z, y_bar: (y_bar * sigmoid(z),),
     inputs={"x": array("n", typical=(-8.0, 8.0))},
     params={"beta": (1.0, 2.5), "threshold": (50.0,)},
-    torch=lambda x, beta, threshold: _functional("softplus")(x, beta=beta, threshold=threshold),
+    torch=lambda x, beta, threshold: functional("softplus")(x, beta=beta, threshold=threshold),
 )
 
 
@@ -179,7 +171,7 @@ gelu_tanh = Op(
     forward=_gelu_tanh,
     vjp=_gelu_tanh_vjp,
     inputs={"x": array("n", lo=-3, hi=1000, typical=(-3.0, 8.0))},
-    torch=lambda x: _functional("gelu")(x, approximate="tanh"),
+    torch=lambda x: functional("gelu")(x, approximate="tanh"),
 )
 
 
@@ -194,7 +186,7 @@ hardshrink = Op(
     vjp=lambda keep, y_bar: (y_bar * keep,),
     inputs={"x": real("n")},
     params={"lambd": (0.5, 3.0)},
-    torch=lambda x, lambd: _functional("hardshrink")(x, lambd),
+    torch=lambda x, lambd: functional("hardshrink")(x, lambd),
     kinks="jumps at lambd and -lambd",
 )
 
@@ -216,7 +208,7 @@ glu = Op(
     vjp=_glu_vjp,
     inputs={"x": real("... 2*d")},
     sizes={"d": (1, 3)},
-    torch=_functional("glu"),
+    torch=functional("glu"),
 )
 
 
