@@ -36,12 +36,14 @@ class Examiner(Protocol):
         space: What can be drawn for it.
         examples: Cases looked at so far.
         was_flat: Whether the rule said 0 of every entry of the last one, if that was an ordinary one.
+        is_decided: Whether only a verdict is wanted, and no further case would change it.
     """
 
     op: Op
     space: Space
     examples: int
     was_flat: bool
+    is_decided: bool
 
     def examine(self, case: Case, *, sampled: bool = True) -> float:
         """Look at one case, drawn evenly or sought out; return the largest discrepancy over its bar."""
@@ -58,7 +60,7 @@ def draw(run: Examiner, seed: int, examples: int, max_seconds: float | None) -> 
     declared = (case for dtype in run.op.dtypes for case in declared_examples(run.op, dtype))
     for case in itertools.chain(declared, _cases(run, recipes, redraws=round(REDRAWN_SHARE * examples))):
         run.examine(case)
-        if time.monotonic() > deadline:
+        if run.is_decided or time.monotonic() > deadline:
             break
     else:
         _by_hypothesis(run, seed, examples + pairs + len(beside) - run.examples, deadline)
@@ -92,7 +94,7 @@ def _by_hypothesis(run: Examiner, seed: int, examples: int, deadline: float) -> 
     )
     @hypothesis.given(strategy(run.space))
     def drawn(recipe: Recipe) -> None:
-        if time.monotonic() <= deadline:
+        if not run.is_decided and time.monotonic() <= deadline:
             worst = run.examine(make_case(run.space, recipe), sampled=False)
             hypothesis.target(math.log10(min(max(worst, LEAST), 1 / LEAST)), label="discrepancy over bar")
 

@@ -50,7 +50,8 @@ def verify(
             takes more; special values and sizes beside every param value come on top.
         checks: Names of the checks to run; all of them by default.
         max_seconds: Stop drawing after this time; what is then unseen is INCONCLUSIVE.
-        explain: Shrink what fails and say what it looks like; without it the verdict is the same, and sooner there.
+        explain: Shrink what fails and say what it looks like. Without it only the verdict is wanted: the first failure
+            ends the run, and what other checks would have said is INCONCLUSIVE.
 
     Returns:
         The report; a wrong vjp is a FAIL in it, never an exception.
@@ -84,7 +85,7 @@ class Run:
         self.tallies = [Tally(check, skipped=check.skip(op)) for check in checks]
         self.examples = self.outside = self.ordinary = self.ordinary_outside = 0
         self.outside_at: Case | None = None
-        self.was_flat = False
+        self.was_flat = self.is_decided = False
         self.reach = Reach()
         self.replayable = True
         self.shrunk: list[Case] = []
@@ -124,7 +125,14 @@ class Run:
                         if tally.check.oracle:
                             self.reach.add_values(self.op, case)
                 tally.evaluations += trial.evaluations - before
+        self.is_decided = not self.explain and self._has_failed()
         return worst
+
+    def _has_failed(self) -> bool:
+        """Whether a check has failed where neither a declared exception nor a wrong declaration may be why."""
+        if 2 * self.ordinary_outside > self.ordinary or any(tally.disputes for tally in self.tallies):
+            return False
+        return any(tally.failures and tally.check.name not in self.op.exceptions for tally in self.tallies)
 
     def report(self) -> Report:
         """Judge what was seen.
@@ -190,7 +198,7 @@ class Run:
                 f"{self.op.name}: exceptions[{name!r}] is declared ({excuse}), but nothing fails any more: remove it"
             )
             return CheckResult(**counts, verdict=Verdict.FAIL, message=message)
-        missing = self._missing(tally)
+        missing = "the run ended with the first failure" if self.is_decided else self._missing(tally)
         open_question = Verdict.SKIPPED if tally.check.partial else Verdict.INCONCLUSIVE
         return CheckResult(**counts, verdict=open_question if missing else Verdict.PASS, reason=missing)
 

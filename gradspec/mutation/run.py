@@ -57,15 +57,17 @@ def mutants(op: Op, *, wrapped: bool = True, source: bool = True) -> Iterator[Mu
 
 
 def tried(mutant: Mutant, *, seed: int = 0, examples: int = DEFAULT_EXAMPLES) -> Fate:
-    """Verify a mutant, with few examples first, and if nothing fails as a user would verify the op.
+    """Verify a mutant as a user would verify the op, until a check fails.
 
-    Its checks are those that failed in the run that killed it.
+    Its checks are those that failed in the case that killed it. Where a diagnosis is expected they are those of the
+    whole run, of few examples if these are enough.
     """
     common: dict[str, Any] = {"name": mutant.name, "guess": mutant.guess, "where": mutant.where}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the mean of nothing, and what else a mistake may do
-            report = _at_first_sight(mutant, seed, examples) or _verified(mutant, seed, examples)
+            soon = _at_first_sight(mutant, seed, examples) if mutant.guess else None
+            report = soon or _verified(mutant, seed, examples)
     except DeclarationError as error:
         return Fate(**common, outcome=KILLED, checks=("declaration",), guessed=str(error))
     if report.verdict is not Verdict.FAIL:

@@ -84,7 +84,7 @@ def test_an_entry_stays_while_engine_and_op_are_the_same(tmp_path: Path) -> None
 
 def test_runs_of_earlier_code_are_kept_as_a_sum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twice changed: both are in it."""
-    monkeypatch.setattr(seeds, "OPS", (add,))
+    monkeypatch.setitem(seeds.COLLECTIONS, "registry", ("seeds.json", (add,)))
     path = tmp_path / "record.json"
     stale = {**entry(add), "op": "old", "earlier": {"runs": 5, "fail": 1, "inconclusive": 0}}
     path.write_text(json.dumps({"code": seeds.fingerprint(), "ops": {"add": stale}}))

@@ -102,14 +102,30 @@ def test_a_short_run_has_a_share_of_them() -> None:
     assert verify(op, examples=100).examples == 100 + len([*beside_params(Space(op), 0)])
 
 
-def test_explain_changes_the_words_only() -> None:
-    """The verdict is the same, the case as it was drawn."""
+def test_a_verdict_alone_takes_one_failure() -> None:
+    """The case is as it was drawn, and what nothing accused of in it is left open."""
     op = square(vjp=lambda s, y_bar: (3 * s * y_bar,))
     long, short = verify(op, examples=20), verify(op, examples=20, explain=False)
-    assert [check.verdict for check in long.checks] == [check.verdict for check in short.checks]
+    assert (long.verdict, short.verdict) == (Verdict.FAIL, Verdict.FAIL)
+    assert short.examples == 1 < long.examples
+    failed = {check.name for check in short.failures}
+    assert failed == {check.name for check in long.failures}
+    others = [check for check in short.checks if check.verdict is not Verdict.SKIPPED and check.name not in failed]
+    assert {(check.verdict, check.reason) for check in others} == {
+        (Verdict.INCONCLUSIVE, "the run ended with the first failure")
+    }
     assert "square: vjp is wrong for input 'x'" in short.failures[0].message
     assert "Smallest" not in short.failures[0].message
     assert short.failures[0].counterexample is not None
+
+
+def test_without_a_failure_no_case_is_left_out() -> None:
+    """Nor where one is a declared exception, which is no FAIL."""
+    assert verify(square(), examples=20, explain=False).examples == verify(square(), examples=20).examples
+    wrong = square(vjp=lambda s, y_bar: (3 * s * y_bar,))
+    excused = wrong.replace(exceptions={"vjp_finite_difference": "a test", "vjp_complex_step": "a test"})
+    report = verify(excused, examples=20, explain=False, checks=["vjp_finite_difference", "vjp_complex_step"])
+    assert report.examples == verify(square(), examples=20).examples
 
 
 # --- sizes that tell --------------------------------------------------------------------------------------------------
