@@ -33,6 +33,14 @@ def _ctrl_c() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One test that needs the report first, the others last: meanwhile no worker waits for it."""
+    needing = [item for item in items if "report" in getattr(item, "fixturenames", ())]
+    first, rest = set(needing[:1]), set(needing[1:])
+    items.sort(key=lambda item: (item in rest) - (item in first))
+
+
 @pytest.fixture(scope="session")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     """A small report, with its folder of runs."""

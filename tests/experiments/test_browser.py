@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,10 +67,29 @@ SCREENS = (
 )
 
 
+@dataclass(frozen=True)
+class Tab:
+    """The page as it was opened on one screen, and what the browser said meanwhile."""
+
+    handle: str
+    complaints: list[Any]
+    messages: list[Any]
+
+
+@pytest.fixture(scope="session")
+def tabs() -> dict[Screen, Tab]:
+    """The screens on which the page is open already."""
+    return {}
+
+
 @pytest.fixture(params=SCREENS, ids=lambda screen: screen.name)
-def screen(request: pytest.FixtureRequest, driver: Any, report: Report) -> Iterator[Screen]:
-    """The page, opened from its file on this screen, with everything unfolded."""
+def screen(request: pytest.FixtureRequest, driver: Any, report: Report, tabs: dict[Screen, Tab]) -> Screen:
+    """The page, opened from its file on this screen, once for all tests, with everything unfolded."""
     this: Screen = request.param
+    if this in tabs:
+        driver.switch_to.window(tabs[this].handle)
+        return this
+    driver.switch_to.new_window("tab")
     size = {"width": this.width, "height": 900, "deviceScaleFactor": 1, "mobile": this.width == PHONE}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     media = {"features": [{"name": "prefers-color-scheme", "value": this.scheme}]}
@@ -79,9 +97,9 @@ def screen(request: pytest.FixtureRequest, driver: Any, report: Report) -> Itera
     driver.get_log("browser")
     driver.get_log("performance")
     driver.get((report.out / "index.html").as_uri())
+    tabs[this] = Tab(driver.current_window_handle, driver.get_log("browser"), driver.get_log("performance"))
     driver.execute_script("document.querySelectorAll('details').forEach(e => { e.open = true; })")
-    yield this
-    driver.get("about:blank")
+    return this
 
 
 def luminance(colour: str) -> float:
@@ -97,14 +115,17 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def test_nothing_complains_and_nothing_is_loaded(screen: Screen, driver: Any, report: Report) -> None:
+def test_nothing_complains_and_nothing_is_loaded(
+    screen: Screen, driver: Any, report: Report, tabs: dict[Screen, Tab]
+) -> None:
     """The console is empty, and the only request is for the file itself."""
-    messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
+    later = [*driver.get_log("performance"), *tabs[screen].messages]
+    messages = [json.loads(entry["message"])["message"] for entry in later]
     urls = {
         message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent"
     }
 
-    assert [] == driver.get_log("browser")
+    assert [] == [*tabs[screen].complaints, *driver.get_log("browser")]
     assert {(report.out / "index.html").as_uri()} == {url for url in urls if not url.startswith(("data:", "about:"))}
     assert [] == driver.execute_script("return performance.getEntriesByType('resource').map(e => e.name)")
 

@@ -1,11 +1,12 @@
-"""The verdict of ``gradspec.verify`` without the shrinking, which explains a failure and decides nothing."""
+"""The verdict of ``gradspec.verify`` without the explaining, which decides nothing."""
 
 from __future__ import annotations
 
 import gradspec
 from gradspec import Op, Report
+from gradspec.drawing import DEFAULT_EXAMPLES
 
 
-def judge(op: Op, seed: int = 0) -> Report:
-    """Verify with default settings, but do not shrink what fails."""
-    return gradspec.verify(op, seed=seed, explain=False)
+def judge(op: Op, seed: int = 0, examples: int = DEFAULT_EXAMPLES) -> Report:
+    """Verify with default settings, but end with the first failure, and do not shrink it."""
+    return gradspec.verify(op, seed=seed, examples=examples, explain=False)

@@ -1,4 +1,4 @@
-"""Correct ops outside the registry, chosen to be easy to accuse: none may fail, whatever the seed."""
+"""Correct ops at points where they are easy to accuse; many more of them are in tests/right_ops."""
 
 from __future__ import annotations
 
@@ -6,20 +6,6 @@ import numpy as np
 import pytest
 
 from gradspec import Op, Verdict, nonzero, real, verify
-from tests.power.right import RIGHT
-from tests.power.swallowed import SWALLOWED
-
-SEEDS = 3  # a sample: the long run is an environment of its own
-
-
-@pytest.mark.parametrize("seed", range(SEEDS))
-@pytest.mark.parametrize("op", [*RIGHT, *SWALLOWED], ids=lambda op: op.name)
-def test_a_correct_op_is_not_accused(op: Op, seed: int) -> None:
-    """No FAIL on a correct op: where gradspec cannot see, it says so."""
-    report = verify(op, seed=seed)
-
-    assert Verdict.FAIL is not report.verdict, str(report)
-    assert report.compared > 0
 
 
 def _reciprocal(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

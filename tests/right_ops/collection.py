@@ -14,6 +14,7 @@ _MODULES = (
     "distances",
     "elementwise",
     "energies",
+    "everyday",
     "geometry",
     "images",
     "layers",
@@ -28,6 +29,7 @@ _MODULES = (
     "signals",
     "special",
     "statistics",
+    "swallowed",
 )
 
 RIGHT_OPS = tuple(op for name in _MODULES for op in import_module(f"tests.right_ops.{name}").OPS)

@@ -20,3 +20,4 @@ def test_right_op_is_not_accused(op: Op) -> None:
     """The systematic examples and a few at random; many seeds of all of them are in docs/records/right_ops.json."""
     report = verify(op, examples=EXAMPLES, explain=False)
     assert report.verdict is not Verdict.FAIL, report
+    assert report.compared > 0

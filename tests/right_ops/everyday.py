@@ -157,7 +157,7 @@ def _divmod_vjp(_: Any, y_bar: Any) -> Any:
 MATRIX = {"x": real("n d")}
 NONEMPTY = {"d": (1, 4)}
 
-RIGHT = (
+OPS = (
     Op(name="sqrt", forward=_sqrt, vjp=_sqrt_vjp, inputs={"x": nonnegative("n")}, torch="torch.sqrt"),
     Op(name="sin", forward=_sin, vjp=_sin_vjp, inputs=MATRIX, torch="torch.sin"),
     Op(name="softplus", forward=_softplus, vjp=_softplus_vjp, inputs=MATRIX, torch="torch.nn.functional.softplus"),
@@ -178,7 +178,7 @@ RIGHT = (
         torch="torch.maximum",
         kinks="a = b",
     ),
-    Op(name="median", forward=_median, vjp=_median_vjp, inputs=MATRIX, sizes={"d": (1, 5)}, kinks="ties"),
+    Op(name="row_median", forward=_median, vjp=_median_vjp, inputs=MATRIX, sizes={"d": (1, 5)}, kinks="ties"),
     Op(
         name="layer_norm",
         forward=_layer_norm,

@@ -60,7 +60,7 @@ def _log_mean_exp_vjp(share: np.ndarray, y_bar: np.ndarray) -> tuple[np.ndarray]
 
 
 SIZES = {"n": (1, 4), "d": (1, 4)}
-SWALLOWED = (
+OPS = (
     Op(name="log1psq", forward=lambda x: (np.log(1 + x * x), x), vjp=_log1psq_vjp, inputs={"x": real("n")}),
     Op(
         name="root",
@@ -81,6 +81,6 @@ SWALLOWED = (
         inputs={"x": array("n d", lo=-30.0, hi=30.0)},
         sizes=SIZES,
     ),
-    Op(name="p_norm", forward=_p_norm, vjp=_p_norm_vjp, inputs={"x": real("n d", exclude=(0.0,))}, sizes=SIZES),
+    Op(name="row_norm", forward=_p_norm, vjp=_p_norm_vjp, inputs={"x": real("n d", exclude=(0.0,))}, sizes=SIZES),
     Op(name="log_mean_exp", forward=_log_mean_exp, vjp=_log_mean_exp_vjp, inputs={"x": real("n d")}, sizes=SIZES),
 )
