@@ -1,4 +1,4 @@
-"""All right ops of kinds that the registry lacks.
+"""All right ops outside the registry.
 
 They stay as they were written, but for mistakes of their own: a declaration is not narrowed to please gradspec.
 """
