@@ -5,17 +5,30 @@ from __future__ import annotations
 import functools
 import types
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 SMALLEST, LARGEST = 1e-3, 1e3  # magnitudes of a number that is taken for a threshold
 MOST = 8  # of them
+LEAST_INT = 5  # smaller ones are axes, exponents and counts
+SCALES = ((1e-8, 0.1), (float(LEAST_INT), 1e6))  # magnitudes apart from those of ordinary draws
+MOST_SCALES = 4
 
 
 def numbers_in(forward: Callable[..., Any], vjp: Callable[..., Any]) -> tuple[float, ...]:
-    """The magnitudes of the floats in the code of both functions and in what they call of their own package.
+    """The magnitudes of the numbers in the code of both functions and in what they call of their own package.
 
     The first :data:`MOST` of them, each once, in the order of the code.
     """
+    return tuple(number for number in _all(forward, vjp) if SMALLEST <= number <= LARGEST)[:MOST]
+
+
+def scales_in(forward: Callable[..., Any], vjp: Callable[..., Any]) -> tuple[float, ...]:
+    """Those of the numbers that ordinary draws are far from: an eps of 1e-6, a cutoff at 20."""
+    found = _all(forward, vjp)
+    return tuple(number for number in found if any(low <= number <= high for low, high in SCALES))[:MOST_SCALES]
+
+
+def _all(forward: Callable[..., Any], vjp: Callable[..., Any]) -> tuple[float, ...]:
     try:
         return _remembered(forward, vjp)
     except TypeError:  # a callable that cannot be hashed
@@ -24,8 +37,11 @@ def numbers_in(forward: Callable[..., Any], vjp: Callable[..., Any]) -> tuple[fl
 
 def _collected(*functions: Callable[..., Any]) -> tuple[float, ...]:
     seen: set[int] = set()
-    found = dict.fromkeys(abs(number) for function in functions for number in _of(function, seen))
-    return tuple(number for number in found if SMALLEST <= number <= LARGEST)[:MOST]
+    return tuple(dict.fromkeys(abs(float(number)) for function in functions for number in _of(function, seen)))
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, float) or (type(value) is int and LEAST_INT <= abs(value) <= SCALES[-1][1])
 
 
 _remembered = functools.lru_cache(maxsize=512)(_collected)
@@ -41,15 +57,16 @@ def _of(function: Any, seen: set[int]) -> Iterator[float]:
     package = _package(function)
     names: list[str] = []
     yield from _of_code(function.__code__, names)
+    yield from filter(_is_number, (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()))
     for cell in function.__closure__ or ():
         try:
             value = cell.cell_contents
         except ValueError:  # still empty
             continue
-        yield from [value] if isinstance(value, float) else _of(value, seen)
+        yield from [value] if _is_number(value) else _of(value, seen)
     for name in names:
         value = function.__globals__.get(name)
-        if isinstance(value, float):
+        if _is_number(value):
             yield value
         elif isinstance(value, types.FunctionType) and _package(value) == package:
             yield from _of(value, seen)
@@ -60,12 +77,12 @@ def _package(function: types.FunctionType) -> str:
 
 
 def _of_code(code: types.CodeType, names: list[str]) -> Iterator[float]:
-    """The floats of the code and of the functions within it; the names that they look up go into *names*."""
+    """The numbers of the code and of the functions within it; the names that they look up go into *names*."""
     names += code.co_names
     for constant in code.co_consts:
-        if isinstance(constant, float):
+        if _is_number(constant):
             yield constant
         elif isinstance(constant, tuple):
-            yield from (item for item in constant if isinstance(item, float))
+            yield from filter(_is_number, constant)
         elif isinstance(constant, types.CodeType):
             yield from _of_code(constant, names)

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 
+from gradspec.constants import scales_in
 from gradspec.covering import every_value, telling_sizes
 from gradspec.domains import LARGEST_SIZE, Recipe, ordinary
 from gradspec.intervals import interval
@@ -15,6 +16,7 @@ from gradspec.layouts import Combination, Space
 from gradspec.values import kinds
 
 SINGLES = 3  # cases of one entry: a branch for negative numbers is seen by every other one
+AROUND = 16  # cases around the numbers of the code that ordinary draws are far from
 TELLING = ("a zero", "ties", "all zeros")  # kinds that matter for some values of a param only
 
 
@@ -32,11 +34,7 @@ def beside_params(space: Space, seed: int) -> Iterator[Recipe]:
         recipes.append(ordinary(space, _long(space), dtype="float32"))
     recipes += _zeros_beside_whole_numbers(space)
     recipes += [ordinary(space, combination) for combination in telling_sizes(space, seed)]
-    floats = [
-        position
-        for position, (name, domain) in enumerate(space.op.inputs.items())
-        if not domain.integer and domain.transform is None
-    ]
+    floats = _floats(space)
     turns = itertools.cycle(floats)
     for combination in every_value(space, seed) if floats else ():
         position = next(turns)
@@ -48,6 +46,37 @@ def beside_params(space: Space, seed: int) -> Iterator[Recipe]:
                 recipes.append(ordinary(space, combination, kinds=tuple(chosen)))
     for recipe in recipes:
         yield replace(recipe, seed=next(seeds))
+
+
+def _floats(space: Space) -> list[int]:
+    """The positions of the float inputs that are drawn as they are."""
+    inputs = enumerate(space.op.inputs.values())
+    return [position for position, domain in inputs if not domain.integer and domain.transform is None]
+
+
+def around_numbers(space: Space, seed: int) -> Iterator[Recipe]:
+    """All entries of an input below a number of the code, and above it: a cutoff at 20 matters for some params only.
+
+    With the default params in each dtype, then with each value of each param, the float inputs taking turns; at most
+    :data:`AROUND`. These are no samples of the domain: a number may be one that no input is ever near.
+    """
+    seeds = itertools.count(zlib.crc32(f"{space.op.name} {seed} around numbers".encode()))
+    for recipe in itertools.islice(_around(space, seed), AROUND):
+        yield replace(recipe, seed=next(seeds))
+
+
+def _around(space: Space, seed: int) -> Iterator[Recipe]:
+    floats = _floats(space)
+    numbers = scales_in(space.op.forward, space.op.vjp) if floats else ()
+    where = [(space.default, dtype, floats) for dtype in space.op.dtypes]
+    lead = max(space.leads, key=math.prod)
+    turns = itertools.cycle(floats)
+    where += [(one, space.op.dtypes[0], [next(turns)]) for one in every_value(space, seed)] if floats else []
+    for (combination, dtype, positions), number in itertools.product(where, numbers):
+        for position, side in itertools.product(positions, ("within", "beyond")):
+            chosen = ["uniform"] * len(space.op.inputs)
+            chosen[position] = f"{side} {number!r}"
+            yield ordinary(space, combination, dtype=dtype, kinds=tuple(chosen), lead=lead)
 
 
 def _zeros_beside_whole_numbers(space: Space) -> Iterator[Recipe]:

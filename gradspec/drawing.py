@@ -14,7 +14,7 @@ import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
 
 from gradspec.covering import covering
-from gradspec.crossed import beside_params
+from gradspec.crossed import around_numbers, beside_params
 from gradspec.domains import Case, Recipe, make_case, required, systematic
 from gradspec.examples import declared_examples
 from gradspec.layouts import Space
@@ -54,16 +54,21 @@ def draw(run: Examiner, seed: int, examples: int, max_seconds: float | None) -> 
     deadline = math.inf if max_seconds is None else time.monotonic() + max_seconds
     pairs = len(covering(run.space, seed))  # on top: they take nothing from special values and small sizes
     beside = [*beside_params(run.space, seed)]
-    beside = beside[: round(len(beside) * min(examples / DEFAULT_EXAMPLES, 1.0))]
+    around = [*around_numbers(run.space, seed)]
+    share = min(examples / DEFAULT_EXAMPLES, 1.0)
+    beside, around = beside[: round(len(beside) * share)], around[: round(len(around) * share)]
     listed = max(round(SYSTEMATIC_SHARE * examples) + pairs, len(required(run.space, seed)))
     recipes = itertools.chain(itertools.islice(systematic(run.space, seed), listed), beside)
     declared = (case for dtype in run.op.dtypes for case in declared_examples(run.op, dtype))
-    for case in itertools.chain(declared, _cases(run, recipes, redraws=round(REDRAWN_SHARE * examples))):
-        run.examine(case)
+    drawn = itertools.chain(declared, _cases(run, recipes, redraws=round(REDRAWN_SHARE * examples)))
+    samples = ((case, True) for case in drawn)
+    sought = ((make_case(run.space, recipe), False) for recipe in around)
+    for case, sampled in itertools.chain(samples, sought):
+        run.examine(case, sampled=sampled)
         if run.is_decided or time.monotonic() > deadline:
             break
     else:
-        _by_hypothesis(run, seed, examples + pairs + len(beside) - run.examples, deadline)
+        _by_hypothesis(run, seed, examples + pairs + len(beside) + len(around) - run.examples, deadline)
 
 
 def _cases(run: Examiner, recipes: Iterable[Recipe], redraws: int) -> Iterator[Case]:

@@ -15,6 +15,7 @@ LARGEST = 1e8  # params above this are no thresholds
 NEAR = (0.02, 0.15)  # relative distance to a threshold: near, and far enough for the steps of an oracle
 EXACT = (4, 6)  # which of the values near a threshold lie on it, one of either sign
 WITHIN = (0.05, 0.6)  # of a threshold
+BEYOND = (1.1, 8.0)  # times a threshold
 THRESHOLD_KINDS = ("near", "within")
 CLOSE_TOGETHER = "close together"  # in float32 only: in float64 no oracle tells a lost digit from a rounded one
 SPECIAL = (1.0, -1.0, 0.5, 2.0, -0.0)
@@ -110,11 +111,11 @@ def _near(value: float) -> Filler:
     return fill
 
 
-def _within(value: float) -> Filler:
-    """Between -*value* and *value*: rows of a few such numbers have a norm below a param that is a threshold."""
+def _times(value: float, factors: tuple[float, float]) -> Filler:
+    """Entries of these *factors* times *value* or -*value*: rows of a few have a norm below it, or above."""
 
     def fill(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        return _inside(domain, value * rng.uniform(*WITHIN, size=shape) * rng.choice((-1.0, 1.0), size=shape), rng)
+        return _inside(domain, value * rng.uniform(*factors, size=shape) * rng.choice((-1.0, 1.0), size=shape), rng)
 
     return fill
 
@@ -219,8 +220,10 @@ def _filler(domain: Interval, kind: str) -> Filler:
     if kind in _FILLERS:
         return _FILLERS[kind]
     where, _, value = kind.partition(" ")
-    if where in THRESHOLD_KINDS:
-        return (_near if where == "near" else _within)(float(value))
+    if where in ("within", "beyond"):
+        return _times(float(value), WITHIN if where == "within" else BEYOND)
+    if where == "near":
+        return _near(float(value))
     if where == "at":
         return _at(value)
     if kind in ("a zero", "two zeros", "all zeros"):

@@ -13,6 +13,7 @@ from gradspec.rounding import CONCLUSIVE, NOISE, ROUNDING
 from gradspec.spec import Op
 from gradspec.trial import EPS, Trial
 
+UNTIED = 4  # ways in which equal entries are moved apart
 IMPRECISE = 1e-8  # references cut corners below this share of the terms: softplus beyond 20, for one
 
 
@@ -37,10 +38,17 @@ def value_torch(trial: Trial, evidence: Evidence) -> list[Outcome]:
         return [Outcome(comparisons=1, conclusive=1, mismatch=Mismatch(headline=headline, kind="outputs"))]
     found = _compared(trial, evidence, answer.values, evidence.value_noise)
     if any(outcome.mismatch for outcome in found):  # a look at what rounding does that costs more
-        moved = np.max([np.abs(y - trial.y64) for y, _ in trial.shaken], axis=0)
+        moved = np.max([np.abs(y - trial.y64) for y, _ in (*trial.shaken, *_untied(trial))], axis=0)
         noise = np.fmax(evidence.value_noise, np.nan_to_num(moved, nan=0.0, posinf=0.0))
         found = _compared(trial, evidence, answer.values, noise)
     return found
+
+
+def _untied(trial: Trial) -> list[tuple[np.ndarray, np.ndarray]]:
+    """As :attr:`Trial.shaken`, equal entries moving apart: a mean of equal numbers is off by an ulp of theirs."""
+    rng = np.random.default_rng((trial.case.seed, 15))
+    moves = 1.0 + EPS[trial.case.dtype] * rng.choice((-1.0, 1.0), size=(UNTIED, trial.point.size))
+    return [trial.pulled_back(trial.inside(trial.point * move), trial.y_bar64) for move in moves]
 
 
 def _compared(trial: Trial, evidence: Evidence, values: Sequence[np.ndarray], noise: np.ndarray) -> list[Outcome]:

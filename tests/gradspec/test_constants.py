@@ -46,7 +46,7 @@ def _closure() -> Any:
         (lambda x: x * -0.7 + 0.7, (0.7,)),
         (_by_names, (1.345, 0.25)),
         (functools.partial(_by_names), (1.345, 0.25)),
-        (_of_itself, (0.125,)),
+        (_of_itself, (0.125, 7.0)),
         (_closure(), (0.3, 0.25)),
         (lambda x: [y * 0.6 for y in x if y in (0.4, 0.9)], (0.6, 0.4, 0.9)),
         (lambda x: x * 1e-9 + 1e9 + 4, ()),
@@ -65,7 +65,7 @@ def _closure() -> Any:
         "object",
     ],
 )
-def test_the_floats_of_a_function_and_of_what_it_calls(function: Any, expected: tuple[float, ...]) -> None:
+def test_the_numbers_of_a_function_and_of_what_it_calls(function: Any, expected: tuple[float, ...]) -> None:
     """Constants, globals and closed-over numbers, each once; those of other packages are theirs."""
     found = numbers_in(function, lambda x: x)
     assert sorted(expected) == sorted(found)
