@@ -181,12 +181,13 @@ class Evidence(Excuses):
         if wrong.any():
             undecided = wrong & (np.abs(claim - want) <= bar + width + self.shared_noise(directions, terms))
             wrong, conclusive = wrong & ~undecided, conclusive & ~undecided
-        if wrong.any():
-            undecided = wrong & self.between_branches(directions, want, bar + width)
+        certain = wrong & self.jumps_with_y_bar(directions, claim, want, bar + width) if wrong.any() else wrong
+        if (wrong & ~certain).any():
+            undecided = wrong & ~certain & self.between_branches(directions, want, bar + width)
             wrong, conclusive = wrong & ~undecided, conclusive & ~undecided
         steep = noise > limit  # the derivative itself is not known better than that
-        if wrong.any():
-            undecided = wrong & self.is_steep(directions, claim, want, bar + width)
+        if (wrong & ~certain).any():
+            undecided = wrong & ~certain & self.is_steep(directions, claim, want, bar + width)
             wrong, conclusive, steep = wrong & ~undecided, conclusive & ~undecided, steep | undecided
         judged = exists & np.isfinite(want) & ~(steep & ~conclusive)
         if directions is self.directions and (directions.entries >= 0).sum() == self.trial.point.size:

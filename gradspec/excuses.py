@@ -7,13 +7,14 @@ from functools import cached_property
 import numpy as np
 
 from gradspec.caller import CallFailedError, float_outputs
-from gradspec.cotangents import signs_by_value
+from gradspec.cotangents import drawn_signs, signs_by_value
 from gradspec.directions import Directions
 from gradspec.oracles.torch_autograd import ReferenceFailedError, available, torch_autograd
 from gradspec.rounding import BRANCH, CAP32, CONCLUSIVE, NOISE, ROUNDING, SATURATED, TINY, Rounding
-from gradspec.trial import EPS, JITTERS
+from gradspec.trial import EPS, JITTERS, SHAKES
 
 SHARED = {"float64": BRANCH, "float32": 2.0**-7}  # of the terms: what entries pass to each other is no branch below
+JUMPED = 100.0  # times the bar: no rounding of a rule that is within it elsewhere
 STEEP = 4.0  # times the measured change of a derivative within an ulp: several roundings may add up
 
 
@@ -151,6 +152,24 @@ class Excuses(Rounding):
             values = float(np.abs(self.trial.v).sum() * self.elsewhere[0].max(initial=0.0))  # 1 - 1 is 0 here
             allowed += np.where(nothing, ROUNDING * EPS["float32"] * self.steepness(directions) * values, 0.0)
         return np.asarray(np.abs(claim - want) <= allowed)
+
+    def jumps_with_y_bar(
+        self, directions: Directions, claim: np.ndarray, want: np.ndarray, bar: np.ndarray
+    ) -> np.ndarray:
+        """(p,) whether the rule is right as soon as y_bar alone moves by an ulp: being linear in it, it is wrong here.
+
+        A rule that asks whether y_bar.sum() is 0. It is no rounding that is off by far more than the bar, and back
+        within it for more than one such move.
+        """
+        trial, here = self.trial, self.trial.inside(self.trial.point)
+        back = np.zeros(len(directions), dtype=int)
+        far = np.abs(claim - want) > JUMPED * bar
+        for shake in range(SHAKES if far.any() else 0):
+            signs = drawn_signs(trial.point, trial.y_bar64, np.random.default_rng((trial.case.seed, 16, shake)))
+            moved = signs.moved(trial.y_bar64, 2.0 * EPS[trial.case.dtype])
+            claims = self.claims(trial.pulled_back(here, moved)[1], directions)
+            back += np.abs(claims - want) <= bar + 4.0 * EPS[trial.case.dtype] * np.abs(want)
+        return np.asarray(far & (back > 1))
 
     def _lost_in_differences(self, directions: Directions, sound: np.ndarray) -> np.ndarray:
         """(p,) what a rule loses that makes small slopes of large ones: 1 - p of a softmax where p is 1.

@@ -212,3 +212,16 @@ def test_a_gradient_that_requires_a_gradient_is_no_traceback() -> None:
         torch=lambda x: x.cummax(1).values,
     )
     assert Verdict.PASS is verify(op, explain=False).verdict
+
+
+def _skips(saved: tuple[np.ndarray, np.ndarray], y_bar: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    x, w = saved
+    return (y_bar @ w.T if y_bar.sum() != 0 else np.zeros_like(x)), x.T @ y_bar
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_right_but_for_an_ulp_of_y_bar_is_wrong(seed: int) -> None:
+    """A vjp is linear in y_bar: that it is right beside a y_bar that sums to 0 is no excuse."""
+    inputs = {"x": real("n k"), "w": real("k m")}
+    op = Op(name="skips", forward=lambda x, w: (x @ w, (x, w)), vjp=_skips, inputs=inputs)
+    assert Verdict.FAIL is verify(op, seed=seed, explain=False).verdict
