@@ -219,9 +219,11 @@ def _skips(saved: tuple[np.ndarray, np.ndarray], y_bar: np.ndarray) -> tuple[np.
     return (y_bar @ w.T if y_bar.sum() != 0 else np.zeros_like(x)), x.T @ y_bar
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, 1, 2])  # it was excused at the last two
 def test_what_is_right_but_for_an_ulp_of_y_bar_is_wrong(seed: int) -> None:
     """A vjp is linear in y_bar: that it is right beside a y_bar that sums to 0 is no excuse."""
     inputs = {"x": real("n k"), "w": real("k m")}
-    op = Op(name="skips", forward=lambda x, w: (x @ w, (x, w)), vjp=_skips, inputs=inputs)
+    op = Op(
+        name="matmul_skip", forward=lambda x, w: (x @ w, (x, w)), vjp=_skips, inputs=inputs, torch=lambda x, w: x @ w
+    )
     assert Verdict.FAIL is verify(op, seed=seed, explain=False).verdict
