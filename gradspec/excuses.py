@@ -163,7 +163,8 @@ class Excuses(Rounding):
         """
         trial, here = self.trial, self.trial.inside(self.trial.point)
         back = np.zeros(len(directions), dtype=int)
-        far = np.abs(claim - want) > JUMPED * bar
+        base = self.claims(trial.exact_rule[1], directions)  # in float64, as what is moved: no rounding of float32
+        far = (np.abs(claim - want) > JUMPED * bar) & (np.abs(base - want) > JUMPED * bar)
         for shake in range(SHAKES if far.any() else 0):
             signs = drawn_signs(trial.point, trial.y_bar64, np.random.default_rng((trial.case.seed, 16, shake)))
             moved = signs.moved(trial.y_bar64, 2.0 * EPS[trial.case.dtype])
