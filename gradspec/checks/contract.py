@@ -102,12 +102,13 @@ def _vjp_mutation(trial: Trial) -> Iterator[Mismatch]:
                 input=name,
                 lines=(_first_change(name, before, x, suffix=""),),
             )
-    now_saved, saved_then = _arrays(saved), _arrays(saved_before)
-    if len(now_saved) < len(saved_then):
-        told = f"it holds {len(now_saved)} arrays afterwards, {len(saved_then)} before"
+    kept, given_first = _arrays(saved), _arrays(saved_before)
+    if len(kept) < len(given_first):
+        told = f"it holds {len(kept)} arrays afterwards, {len(given_first)} before"
         yield Mismatch(headline="vjp writes into its residuals (`saved`)", kind="writes saved", lines=(told,))
-    for now, before in zip(now_saved, saved_then, strict=False):  # a rule may remember more than it was given
-        if len(now_saved) == len(saved_then) and not _same(now, before):
+    is_as_long = len(kept) == len(given_first)  # a rule may remember more than it was given
+    for now, before in zip(kept, given_first, strict=True) if is_as_long else ():
+        if not _same(now, before):
             yield Mismatch(
                 headline="vjp writes into its residuals (`saved`)",
                 kind="writes saved",
