@@ -128,14 +128,21 @@ def _every_entry(
         positions = np.arange(where.start, where.stop)
     if not positions.size:
         return None
-    measured = evidence.entries(positions)
-    single = evidence.judge(trial.flat_cotangents(trial.x_bar), measured)
-    scale = measured[0].moves[np.arange(len(positions)), positions]
-    different = single.wrong | np.isin(positions, known)
+    compared = {int(entry): p for p, entry in enumerate(evidence.directions.entries) if entry >= 0}
+    rows = [compared[position] for position in positions.tolist() if position in compared]
+    if len(rows) == len(positions):  # each has been judged by itself already
+        directions, judgement = evidence.directions, evidence.of_rule
+    else:
+        rows = [*range(len(positions))]
+        directions, estimate = evidence.entries(positions)
+        judgement = evidence.judge(trial.flat_cotangents(trial.x_bar), (directions, estimate))
+    want, bar, wrong = judgement.want[rows], judgement.bar[rows], judgement.wrong[rows]
+    scale = directions.moves[rows, positions]
+    different = wrong | np.isin(positions, known)
     if not different.any():
         return None
     with np.errstate(all="ignore"):
-        return positions - where.start, single.want / scale, single.bar / np.abs(scale), different
+        return positions - where.start, want / scale, bar / np.abs(scale), different
 
 
 def _bisect(trial: Trial, evidence: Evidence, name: str) -> int | None:
