@@ -200,7 +200,8 @@ def test_a_new_rule_passes_its_tests_as_it_is(tmp_path: Path, capsys: pytest.Cap
     assert main(["new", "soft", "--into", str(tmp_path / "mine")]) == 0
     assert "Next: gradspec check" in capsys.readouterr().out
     assert main(["check", "-q", "--examples", "20", str(tmp_path / "mine" / "soft.py")]) == 0
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_soft.py", "-k", "not mistake or sign"]
+    pytest_alone = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    command = [*pytest_alone, "-k", "not mistake or sign", "test_soft.py"]
     done = subprocess.run(command, cwd=tmp_path / "mine", capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
