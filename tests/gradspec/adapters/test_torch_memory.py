@@ -28,7 +28,7 @@ def apart(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("apart")
 def test_a_right_function_passes() -> None:
     """First and second order, every layout."""
-    report = verify(op(Scaled), examples=40)
+    report = verify(op(Scaled), examples=20)
     assert Verdict.PASS is report.verdict, str(report)
     assert Verdict.PASS is next(check.verdict for check in report.checks if check.name == "vjp_second_order")
 
@@ -38,7 +38,7 @@ def test_a_right_function_passes() -> None:
 def test_a_wrong_function_fails_with_the_same_words(name: str) -> None:
     """Whatever is seen on the host is seen beside it: also writes, and memory that is handed out twice."""
     change, words = WRONG[name]
-    report = verify(op(changed(change)), examples=30, checks=CHECKS)
+    report = verify(op(changed(change)), examples=15, checks=CHECKS)
     assert Verdict.FAIL is report.verdict
     assert words in str(report), str(report)
 
