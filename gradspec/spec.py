@@ -148,7 +148,8 @@ class Op:
         dtypes: The float dtypes to verify. Differences are taken of a forward that is given float64, whichever are
             listed; with float32 alone it may compute in float32 all the same, and they see four digits.
         linear_in: Names of inputs in which the op is linear, or affine: linear plus what they do not enter.
-        kinks: Where the op has kinks, in words.
+        kinks: Where the op has kinks, in words. A point on the edge of the domain is none: for relu on x >= 0 the
+            derivative at 0 is 1.
         examples: Inputs that are always tried: tuples of arrays, or mappings name -> array or param.
         exceptions: Check -> the reason (with a URL) why it fails; one that fails no more is a FAIL, so that the
             exception goes.
