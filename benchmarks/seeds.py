@@ -40,13 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.seeds", description=__doc__.splitlines()[0])
     parser.add_argument("--of", choices=COLLECTIONS, default="registry", help="which ops (default registry)")
     parser.add_argument("--seeds", type=int, default=50, help="seeds per op (default 50)")
-    parser.add_argument("--core", type=int, default=1000, help="seeds for each of 20 core ops (default 1000)")
+    parser.add_argument("--core", type=int, default=1000, help="seeds for each of 20 core ops of the registry (1000)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)")
     parser.add_argument("--record", type=Path, help="the record (default in docs/records/: seeds.json, right_ops.json)")
     options = parser.parse_args(arguments)
     file, ops = COLLECTIONS[options.of]
     path = options.record or RECORDS / file
-    core = CORE.intersection(op.name for op in ops)
+    core = CORE.intersection(op.name for op in ops) if options.of == "registry" else frozenset()
     record, stale = load_ops(path, fingerprint(), ops)
     for name, entry in stale.items():
         if name in record["ops"]:

@@ -39,14 +39,14 @@ def test_a_second_run_goes_on_where_the_first_stopped(
 def test_right_ops_are_a_collection_of_their_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With a record of their own; none of them is of the core. One that is accused makes the command fail."""
-    right = Op(name="twice", forward=lambda x: (2 * x, None), vjp=lambda saved, g: (2 * g,), inputs={"x": real("n")})
+    """With a record of their own; none is of the core, whatever its name. An accused one makes the command fail."""
+    right = Op(name="relu", forward=lambda x: (2 * x, None), vjp=lambda saved, g: (2 * g,), inputs={"x": real("n")})
     off = right.replace(name="off", vjp=lambda saved, g: (2.001 * g,))
     monkeypatch.setattr(seeds, "RECORDS", tmp_path)
     monkeypatch.setitem(seeds.COLLECTIONS, "right_ops", ("right_ops.json", (right,)))
     assert seeds.main(["--of", "right_ops", "--seeds", "2", "--workers", "1"]) == 0
     assert "1 ops, 2 seeds each: 1 tasks" in capsys.readouterr().out
-    assert {"twice": 2} == {
+    assert {"relu": 2} == {
         name: entry["seeds"] for name, entry in json.loads((tmp_path / "right_ops.json").read_text())["ops"].items()
     }
     monkeypatch.setitem(seeds.COLLECTIONS, "right_ops", ("right_ops.json", (right, off)))
