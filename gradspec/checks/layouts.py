@@ -124,11 +124,13 @@ def _difference(
     )
     if found is None or other is None or found.input == "":
         return found
-    # The bar is that of the trial's own y_bar: other numbers may cancel more.
+    # The bar is that of the trial's own y_bar: other numbers may be larger, or cancel more.
     noise = _rounding_of(trial, xs, given, base)
     for where in trial.cotangent_slices.values():  # two samples of one entry may both be 0 by chance
         noise[where] = noise[where].max(initial=0.0)
-    return found if (np.abs(again - base) > NOISE * noise).any() else None
+    # A saturated softmax takes y_bar from itself: exactly, or but for an ulp, as einsum adds up.
+    floor = ROUNDING * EPS[trial.case.dtype] * sum(float(np.abs(bar).sum()) for bar in given if bar is not None)
+    return found if (np.abs(again - base) > NOISE * noise + floor).any() else None
 
 
 def _rounding_of(trial: Trial, inputs: Sequence[np.ndarray], bars: Arrays, base: np.ndarray) -> np.ndarray:

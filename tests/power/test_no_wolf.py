@@ -52,3 +52,21 @@ def test_what_float32_cannot_hold_accuses_nobody(op: Op) -> None:
     """-1 / x² of 1e-20 is beyond float32, and a square of 1e-23 is 0 there: neither is a mistake of the rule."""
     report = verify(op, examples=20)
     assert Verdict.FAIL is not report.verdict, str(report)
+
+
+def _saturated_vjp(saved: np.ndarray, y_bar: np.ndarray) -> tuple[np.ndarray]:
+    """A difference of equal numbers, added up in another order where strides are 0."""
+    rounded = y_bar.dtype.type(1 - np.finfo(y_bar.dtype).eps) if 0 in y_bar.strides else y_bar.dtype.type(1)
+    return (y_bar - rounded * y_bar,)
+
+
+@pytest.mark.parametrize(("size", "wrong"), [(1, False), (1e6, True)])
+def test_another_order_of_sums_beside_a_derivative_of_0(size: float, wrong: bool) -> None:
+    """Nothing is relative to 0: an ulp of y_bar is rounding, a million of them is not."""
+
+    def vjp(saved: np.ndarray, y_bar: np.ndarray) -> tuple[np.ndarray]:
+        return ((size * _saturated_vjp(saved, y_bar)[0]).astype(y_bar.dtype),)
+
+    op = Op(name="step", forward=lambda x: (np.ones_like(x), x), vjp=vjp, inputs={"x": real("n")})
+    report = verify(op, examples=20, checks=["vjp_layouts"], explain=False)
+    assert wrong is (report.verdict is Verdict.FAIL)
