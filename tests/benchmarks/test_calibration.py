@@ -39,7 +39,7 @@ def test_the_count_sees_an_error_that_there_is() -> None:
 def test_of_the_registry_hardly_a_comparison_is_inconclusive(op: Op, record_property: Recorder) -> None:
     """Each op by itself, with its systematic examples; and no bar is exceeded."""
     with np.errstate(all="ignore"):
-        count = registry(op, examples=20)
+        count = registry(op, examples=26)
     record_property(op.name, line(op.name, count))
     print(line(op.name, count))
     assert count.comparisons > 25  # large inputs are compared along one direction per example
