@@ -92,21 +92,6 @@ def test_a_wrong_op_is_a_failure_never_an_exception() -> None:
     assert all(check.message and check.counterexample is not None for check in report.failures)
 
 
-def test_the_domain_bounds_every_evaluation() -> None:
-    """forward is never asked beyond [lo, hi], stencils included."""
-    seen: list[tuple[float, float]] = []
-
-    def forward(x: np.ndarray) -> Any:
-        if x.size:
-            seen.append((float(x.min()), float(x.max())))
-        return np.sqrt(x), np.sqrt(x)
-
-    op = square(forward=forward, vjp=lambda r, y: (y / (2 * r),), inputs={"x": real("n", lo=0.5, hi=2.0)})
-    assert Verdict.PASS is verify(op, examples=40).verdict
-    assert min(low for low, _ in seen) >= 0.5
-    assert max(high for _, high in seen) <= 2.0
-
-
 def test_points_outside_the_domain_are_counted_not_judged() -> None:
     """Where forward overflows nothing is compared."""
     op = square(forward=lambda x: (np.exp(x), x), vjp=lambda x, y: (np.exp(x) * y,))

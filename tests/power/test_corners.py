@@ -80,3 +80,18 @@ def test_relu_that_has_no_slope_at_0(domain: Any, verdict: Verdict) -> None:
         kinks="x = 0",
     )
     assert verdict is verify(op, examples=40, explain=False).verdict
+
+
+def test_the_domain_bounds_every_evaluation() -> None:
+    """forward is never asked beyond [lo, hi], stencils included."""
+    seen: list[tuple[float, float]] = []
+
+    def forward(x: np.ndarray) -> Any:
+        if x.size:
+            seen.append((float(x.min()), float(x.max())))
+        return np.sqrt(x), np.sqrt(x)
+
+    op = square(forward=forward, vjp=lambda r, y: (y / (2 * r),), inputs={"x": real("n", lo=0.5, hi=2.0)})
+    assert Verdict.PASS is verify(op, examples=40).verdict
+    assert min(low for low, _ in seen) >= 0.5
+    assert max(high for _, high in seen) <= 2.0
