@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 CONFIDENCE = 0.95
 _TINY = 1e-300
@@ -65,6 +66,7 @@ def _mean(values: Sequence[float]) -> float:
         return math.fsum(value / len(values) for value in values)
 
 
+@cache  # of a few degrees of freedom, asked at every point of every curve
 def t_quantile(probability: float, freedom: int) -> float:
     """The value below which a Student t variable lies with this probability.
 

@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-import ops
 from experiments.catalogue import EXPERIMENTS
 from experiments.speed import speed
 from experiments.trust import trust
-from tests.experiments.reports import Report
+from tests.experiments.reports import SHOWN, Report
 
 CONTRAST = 4.5
 """WCAG 2.2, success criterion 1.4.3, level AA."""
@@ -134,14 +133,14 @@ def test_everything_can_be_seen(screen: Screen, driver: Any) -> None:
     """Tables, charts, formulas and claims have a size."""
     claims = sum(len(experiment.claims) for experiment in EXPERIMENTS)
     counts = {
-        ".matrix tbody tr": len(ops.OPS),
+        ".matrix tbody tr": len(SHOWN),
         "table.numbers": 3 + 3 + 4 + 2,  # one for each measure of a figure
         ".panel svg": CHARTS + SMALL_MULTIPLES,
         ".keys .key": 6 * 3,
         ".heat td.chosen": 1,
         ".filters img": 6,
         ".judgement": claims,
-        "dd math": 2 * len(ops.OPS),
+        "dd math": 2 * len(SHOWN),
     }
     for selector, count in counts.items():
         sizes = driver.execute_script(SIZES, selector)
@@ -194,7 +193,7 @@ def test_bars_are_clear_of_their_letters(screen: Screen, driver: Any) -> None:
         });
     """)
 
-    assert len(boxes) > len(ops.OPS)
+    assert len(boxes) > len(SHOWN)
     for left, right, bottom, bar_left, bar_right, bar_top in boxes:
         assert bar_top < bottom
         assert left - 3 <= bar_left < bar_right <= right + 3
