@@ -8,6 +8,7 @@ import numpy as np
 
 from gradspec.caller import CallFailedError
 from gradspec.checks.outcome import Mismatch, Outcome, entry, number
+from gradspec.checks.scaled import where_scaled
 from gradspec.evidence import Evidence
 from gradspec.trial import Trial
 
@@ -15,13 +16,14 @@ POWERS = (2, -2, 20, -20)
 
 
 def vjp_algebra(trial: Trial, _: Evidence) -> list[Outcome]:
-    """B(0) = 0, B(-y_bar) = -B(y_bar) and B(2^k y_bar) = 2^k B(y_bar), each to the last bit."""
+    """B(0) = 0, B(-y_bar) = -B(y_bar) and B(2^k y_bar) = 2^k B(y_bar), each to the last bit; and no overflow in x."""
     try:
         base = trial.x_bar
         factors = [0.0, -1.0, *(2.0**power for power in POWERS)]
         scaled = [_scaled(trial, factor) for factor in factors]
     except CallFailedError:
         return []  # the contract check says what is wrong
+    apart = where_scaled(trial)
     outcomes = []
     for position, name in enumerate(trial.op.inputs):
         x_bar = base[position]
@@ -34,7 +36,7 @@ def vjp_algebra(trial: Trial, _: Evidence) -> list[Outcome]:
                 for factor, answers in zip(factors, scaled, strict=True)
                 if (found := _compare(name, factor, x_bar, np.asarray(answers[position])))
             ),
-            None,
+            apart.get(name),
         )
         outcomes.append(
             Outcome(
