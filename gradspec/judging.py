@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Container, Sequence
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,6 +20,7 @@ JUDGING = (
 """What decides a verdict; what it is about, the op itself, has a hash of its own."""
 
 
+@cache  # a page and its records ask often, and the code that runs stays what it is
 def judging_hash() -> str:
     """A hash of the code that judges; measurements of verdicts are about that code alone."""
     return code_hash(ROOT, JUDGING)
