@@ -1,4 +1,4 @@
-"""What every linear map does exactly, in floating point too: no oracle, no tolerance."""
+"""What every linear map does exactly, in floating point too: no oracle, no tolerance; and what is exact in x."""
 
 from __future__ import annotations
 

@@ -125,5 +125,5 @@ def test_nothing_is_said(op: Op) -> None:
 
 @pytest.mark.parametrize("op", [learned_swish, squeeze_excite, heat_step_2d, soft_pool], ids=lambda op: op.name)
 def test_homogeneous_by_accident(op: Op) -> None:
-    """x * sigmoid(b * x) is homogeneous where b = 0, a step of diffusion where u is flat, a gate where it is shut."""
+    """x softmax(x) is x at size 1, and a step of diffusion u; a gate that an overflow shuts or opens is a factor."""
     assert Verdict.PASS is said(op, examples=100).verdict
