@@ -12,10 +12,11 @@ from gradspec.constants import scales_in
 from gradspec.covering import every_value, telling_sizes
 from gradspec.domains import LARGEST_SIZE, Recipe, ordinary
 from gradspec.intervals import interval
-from gradspec.layouts import Combination, Space
+from gradspec.layouts import FULL, Combination, Space
 from gradspec.values import kinds
 
 SINGLES = 3  # cases of one entry: a branch for negative numbers is seen by every other one
+SQUARE = 2  # the size of axes that are to be equal
 AROUND = 16  # cases around the numbers of the code that ordinary draws are far from
 TELLING = ("a zero", "ties", "all zeros")  # kinds that matter for some values of a param only
 
@@ -33,6 +34,7 @@ def beside_params(space: Space, seed: int) -> Iterator[Recipe]:
     if "float32" in space.op.dtypes and space.op.sizes:
         recipes.append(ordinary(space, _long(space), dtype="float32"))
     recipes += _zeros_beside_whole_numbers(space)
+    recipes += _rows_of_squares(space)
     recipes += [ordinary(space, combination) for combination in telling_sizes(space, seed)]
     floats = _floats(space)
     turns = itertools.cycle(floats)
@@ -87,6 +89,18 @@ def _zeros_beside_whole_numbers(space: Space) -> Iterator[Recipe]:
             chosen = ["uniform"] * len(able)
             chosen[zeros], chosen[whole] = "all zeros", "whole numbers"
             yield ordinary(space, space.default, kinds=tuple(chosen))
+
+
+def _rows_of_squares(space: Space) -> Iterator[Recipe]:
+    """One input without its first axis, or its first two, where all axes are equal: (3,) beside (3, 3).
+
+    A sum over the wrong axis gives the right shape there, and only there.
+    """
+    equal = space.nearest_of_size(SQUARE) or space.default
+    for pattern in space.patterns:
+        cuts = [cut for cut in pattern if cut != FULL]
+        if len(cuts) == 1 and 1 <= cuts[0].missing <= 2 and not cuts[0].ones:
+            yield ordinary(space, equal, lead=(SQUARE, SQUARE) if len(space.leads) > 1 else None, pattern=pattern)
 
 
 def _long(space: Space) -> Combination:

@@ -33,6 +33,7 @@ UNEVEN = 32  # more of them, at which the entries of a tie of MANY are moved by 
 MANY = 4
 MANY_SLOPES = 8  # different ones
 DECADES = 1.5  # of those amounts
+SMOOTH = 16.0  # times what samples reach: no choice at a tie is as far from all that is near it
 VARIED = 4.0  # times what samples reach: where they are all different, none of them is the last
 
 
@@ -238,10 +239,12 @@ class Evidence(Excuses):
             beyond = np.abs(judgement.claim - judgement.want) > VARIED * reached + judgement.bar
         varied = np.zeros(len(directions), dtype=bool)
         varied[doubtful] = _are_varied(np.array(samples))
-        # A transform hides which entries are tied behind it: where slopes nearby differ, no sample of them is enough.
+        # A transform hides which entries are tied behind it: where slopes nearby differ, no sample of them is enough,
+        # unless they differ as little as those of what merely bends.
         hidden = np.array([trial.op.inputs[name].transform is not None for name in directions.inputs])
         open_now = np.zeros(len(directions), dtype=bool)
         hidden &= high - low > SHARP_ENOUGH * np.abs(judgement.claim)
+        hidden &= np.abs(judgement.claim - judgement.want) <= SMOOTH * reached + judgement.bar
         open_now[doubtful] = (~inside & (hidden | (varied & ~beyond)))[doubtful]
         accepted = np.zeros(len(directions), dtype=bool)
         accepted[doubtful] = inside[doubtful]

@@ -27,6 +27,7 @@ class Interval:
         typical: Where ordinary draws lie.
         integer: Whether only whole numbers are inside.
         numbers: Those in the op's code, which may be thresholds.
+        square: Whether the input holds square matrices.
     """
 
     lo: float
@@ -35,6 +36,7 @@ class Interval:
     typical: tuple[float, float]
     integer: bool
     numbers: tuple[float, ...] = ()
+    square: bool = False
 
     def holds(self, value: float) -> bool:
         """Whether *value* is inside."""
@@ -93,4 +95,5 @@ def interval(op: Op, name: str, sizes: Mapping[str, int]) -> Interval:
     low, high = max(domain.typical[0], lo), min(domain.typical[1], hi)
     if low > high or (low == high and lo < hi and domain.typical == TYPICAL):  # the default range misses the domain
         low, high = (lo, min(hi, lo + SPREAD)) if lo > -math.inf else (max(lo, hi - SPREAD), hi)
-    return Interval(lo, hi, domain.exclude, (low, high), domain.integer, numbers_in(op.forward, op.vjp))
+    numbers = numbers_in(op.forward, op.vjp)
+    return Interval(lo, hi, domain.exclude, (low, high), domain.integer, numbers, domain.dims.is_square)

@@ -40,6 +40,11 @@ class Shape:
         """Its size symbols in order of appearance, each once."""
         return tuple(dict.fromkeys(symbol for axis in self.axes for symbol in axis.symbols))
 
+    @property
+    def is_square(self) -> bool:
+        """Whether its last two axes are declared to be equal."""
+        return len(self.axes) > 1 and self.axes[-1] == self.axes[-2]
+
     def sizes(self, sizes: Mapping[str, int], lead: tuple[int, ...] = ()) -> tuple[int, ...]:
         """The shape in numbers; *lead* stands for ``...``."""
         return (lead if self.leading else ()) + tuple(axis.size(sizes) for axis in self.axes)

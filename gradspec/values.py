@@ -18,6 +18,7 @@ WITHIN = (0.05, 0.6)  # of a threshold
 BEYOND = (1.1, 8.0)  # times a threshold
 THRESHOLD_KINDS = ("near", "within")
 CLOSE_TOGETHER = "close together"  # in float32 only: in float64 no oracle tells a lost digit from a rounded one
+IDENTITY = "a multiple of the identity"
 SPECIAL = (1.0, -1.0, 0.5, 2.0, -0.0)
 
 
@@ -69,11 +70,23 @@ def _whole(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -
     low, high = max(domain.typical[0], -3.0), min(domain.typical[1], 3.0)
     if math.ceil(low) > math.floor(high):
         return _uniform(domain, shape, rng)
-    return rng.integers(math.ceil(low), math.floor(high), size=shape, endpoint=True).astype(float)
+    numbers = rng.permutation(np.arange(math.ceil(low), math.floor(high) + 1.0))
+    if math.prod(shape) > 1:  # each once before any comes again, and never without 1, whose powers are like no others
+        numbers = np.concatenate([numbers[numbers == 1.0], numbers[numbers != 1.0]])
+    return rng.permutation(np.resize(numbers, math.prod(shape))).reshape(shape)
 
 
 def _equal_rows(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     return np.broadcast_to(_uniform(domain, shape[-1:], rng), shape).copy()
+
+
+def _identity(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Multiples of the identity matrix, whose eigenvalues are equal: not small ones, since a @ a.T is flat at 0."""
+    if len(shape) < 2:  # a broadcast input that lacks an axis
+        return _uniform(domain, shape, rng)
+    factors = _uniform(domain, (3, *shape[:-2], 1, 1), rng)
+    far = np.take_along_axis(factors, np.abs(factors).argmax(axis=0, keepdims=True), axis=0)[0]
+    return np.asarray(far * np.eye(shape[-2], shape[-1]))
 
 
 def _offset(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
@@ -155,6 +168,7 @@ _FILLERS: dict[str, Filler] = {
     "ties": _ties,
     "whole numbers": _whole,
     "equal rows": _equal_rows,
+    IDENTITY: _identity,
 }
 
 
@@ -178,6 +192,7 @@ def kinds(domain: Interval, params: Mapping[str, Any] | None = None) -> tuple[st
     names += [name for name, edge in _edges(domain).items() if domain.holds(edge)]
     if domain.holds(0.0):
         names += ["two zeros", "all zeros"]
+        names += [IDENTITY] if domain.square else []
     names += ["two large", "up to 1000", "up to 100", "small", "large", "equal rows", "whole numbers"]
     names += [f"a {value!r}" for value in SPECIAL if domain.holds(value)]
     return tuple(names)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradspec import Op, Verdict, real, verify
+from gradspec import Op, Verdict, array, real, verify
 from gradspec.covering import every_value, telling_sizes
 from gradspec.crossed import TELLING, beside_params
 from gradspec.domains import make_case
@@ -57,6 +57,48 @@ def test_a_zero_that_matters_for_one_value_of_a_param_only(seed: int) -> None:
         return ((y_bar * p * np.where(x == 0, 0, safe**p) / safe).astype(x.dtype),)
 
     op = square(name="power", forward=lambda x, p: (x**p, (x, p)), vjp=vjp, params={"p": (2, 3, 1, 4)})
+    assert Verdict.FAIL is verify(op, seed=seed, explain=False).verdict
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_zero_to_the_power_of_one(seed: int) -> None:
+    """Its slope is 1, and next to it 0 or infinite: a rule that divides by x is right everywhere else."""
+
+    def vjp(saved: Any, y_bar: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        x, p = saved
+        safe = np.where(x == 0, 1, x)
+        y = y_bar * x**p
+        return (y * p / safe).astype(x.dtype), (y * np.log(safe)).astype(x.dtype)
+
+    op = square(
+        name="power",
+        forward=lambda x, p: (x**p, (x, p)),
+        vjp=vjp,
+        inputs={"x": array("n", lo=0, hi=10), "p": array("n", lo=1, hi=5)},
+    )
+    assert Verdict.FAIL is verify(op, seed=seed, explain=False).verdict
+
+
+def _aligned_at_the_left(y_bar: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A sum over the last axes that *shape* lacks, where that gives *shape*; it is the first ones that were added."""
+    lacking = y_bar.ndim - len(shape)
+    last, first = tuple(range(len(shape), y_bar.ndim)), tuple(range(lacking))
+    summed = y_bar.sum(axis=last)
+    summed = summed if summed.shape == shape else y_bar.sum(axis=first)
+    axes = tuple(axis for axis, size in enumerate(shape) if size == 1 != summed.shape[axis])
+    return np.asarray(summed.sum(axis=axes, keepdims=True))
+
+
+@pytest.mark.parametrize("shape", ["n d", "..."])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_row_beside_a_square(shape: str, seed: int) -> None:
+    """Which axis was added is told by shapes, but for a vector beside a square matrix."""
+    op = Op(
+        name="plus",
+        forward=lambda a, b: (a + b, (a.shape, b.shape)),
+        vjp=lambda shapes, y_bar: tuple(_aligned_at_the_left(y_bar, shape) for shape in shapes),
+        inputs=dict.fromkeys("ab", real(shape, broadcastable=True)),
+    )
     assert Verdict.FAIL is verify(op, seed=seed, explain=False).verdict
 
 

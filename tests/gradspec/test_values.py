@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gradspec import Array, array, index, nonnegative, nonzero, positive, real
 from gradspec.intervals import Interval, interval
-from gradspec.values import SMALLEST, fill, kinds
+from gradspec.values import IDENTITY, SMALLEST, fill, kinds
 from tests.gradspec.samples import square, times
 
 DOMAINS = {
@@ -85,6 +85,8 @@ def test_integers_reach_every_value_and_no_other(domain: Array, expected: set[in
         ("ties", (3, 4), lambda x: len(np.unique(np.abs(x))) <= 2),
         ("equal rows", (3, 4), lambda x: (x == x[0]).all() and len(np.unique(x[0])) == 4),
         ("whole numbers", (3, 4), lambda x: (x == np.round(x)).all()),
+        ("whole numbers", (7,), lambda x: sorted(x) == [-3, -2, -1, 0, 1, 2, 3]),
+        ("whole numbers", (2,), lambda x: 1 in x and len({*x}) == 2),
         ("small", (3, 4), lambda x: (np.abs(x) <= 1e-3).all() and (np.abs(x) >= 1e-8).all()),
         ("large", (3, 4), lambda x: (np.abs(x) >= 1e3).all() and (np.abs(x) <= 1e8).all()),
         ("log-uniform", (3, 4), lambda x: (np.abs(x) >= 1e-3).all() and (np.abs(x) <= 1e3).all()),
@@ -100,6 +102,20 @@ def test_a_kind_is_what_it_says(kind: str, shape: tuple[int, ...], expected: obj
     x = fill(domain, shape, kind, np.random.default_rng(1))
     assert callable(expected)
     assert expected(x), x
+
+
+def test_multiples_of_the_identity_are_drawn_for_square_matrices() -> None:
+    """One factor per matrix, none of them near 0, and only where the last two axes are declared to be equal."""
+    square, oblong = as_interval(real("... n n")), as_interval(real("n d"))
+    assert IDENTITY in kinds(square)
+    assert IDENTITY not in kinds(oblong)
+    assert IDENTITY not in kinds(as_interval(positive("n n")))
+    assert fill(square, (3,), IDENTITY, np.random.default_rng(1)).shape == (3,)
+    x = fill(square, (2, 3, 3), IDENTITY, np.random.default_rng(1))
+    assert np.array_equal(x[:, :1, :1] * np.eye(3), x)
+    assert len(np.unique(x)) == 3
+    drawn = [fill(square, (2, 2), IDENTITY, np.random.default_rng(seed))[0, 0] for seed in range(50)]
+    assert np.mean(np.abs(drawn) > 2.5) > 0.9  # of ordinary draws from -10 to 10 a quarter is nearer to 0
 
 
 def test_ties_have_a_row_or_a_column_of_equal_entries_and_both_signs() -> None:

@@ -124,6 +124,41 @@ def test_a_matrix_that_a_transform_makes_the_identity(careful: bool, verdict: Ve
     assert verify(op, seed=seed, explain=False).verdict is verdict
 
 
+def _square_root_of_matrix(a: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    values, vectors = np.linalg.eigh(a)
+    return (vectors * np.sqrt(values)) @ vectors.T, (values, vectors)
+
+
+def _square_root_of_matrix_vjp(saved: Any, y_bar: np.ndarray, *, careful: bool) -> tuple[np.ndarray]:
+    values, vectors = saved
+    roots = np.sqrt(values)
+    slopes = 1 / (roots[:, None] + roots)
+    if not careful:  # no division by 0
+        slopes = np.where((values[:, None] == values) & ~np.eye(len(values), dtype=bool), 0, slopes)
+    x_bar = vectors @ (slopes * (vectors.T @ y_bar @ vectors)) @ vectors.T
+    return ((x_bar + x_bar.T) / 2,)
+
+
+@pytest.mark.parametrize(("careful", "verdict"), [(True, Verdict.PASS), (False, Verdict.FAIL)])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_multiple_of_the_identity(careful: bool, verdict: Verdict, seed: int) -> None:
+    """Two eigenvalues that are equal, at a point where nothing bends but the rule; all entries beside them are tied."""
+    op = Op(
+        name="square_root_of_matrix",
+        forward=_square_root_of_matrix,
+        vjp=partial(_square_root_of_matrix_vjp, careful=careful),
+        inputs={
+            "a": real("n n", lo=-3, hi=3, typical=(-2, 2), transform=lambda a: a @ a.T + np.eye(len(a), dtype=a.dtype))
+        },
+        sizes={"n": (1, 3)},
+    )
+    assert verify(op, seed=seed, explain=False).verdict is verdict
+
+
+def _positive(a: np.ndarray) -> np.ndarray:
+    return a @ a.T + np.eye(len(a), dtype=a.dtype)
+
+
 def _near_identity(a: np.ndarray) -> np.ndarray:
     a = a / 4
     return np.asarray(a @ a.T + np.eye(len(a), dtype=a.dtype))
