@@ -198,7 +198,8 @@ class Trial(Caller):
 
         Equal values are moved alike and zeros stay, so that ties and special points survive.
         """
-        return [self._jittered(turn) for turn in range(len(JITTERS))]
+        ulp = EPS[self.case.dtype]
+        return [self._moved_by(count * ulp, self._signs[turn // 2]) for turn, count in enumerate(JITTERS)]
 
     @cached_property
     def shaken(self) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -219,11 +220,8 @@ class Trial(Caller):
         seeds = [(self.case.seed, 2, pair) for pair in range(len(JITTERS) // 2)]
         return [drawn_signs(self.point, self.y_bar64, np.random.default_rng(seed)) for seed in seeds]
 
-    def _jittered(self, turn: int) -> tuple[np.ndarray, np.ndarray]:
-        return self._moved_by(JITTERS[turn] * EPS[self.case.dtype], self._signs[turn // 2])
-
     def _moved_by(self, relative: float, signs: Signs) -> tuple[np.ndarray, np.ndarray]:
-        y_bar, aside = signs.moved(self.y_bar64, relative), self.inside(self.point * (1.0 + relative * signs.point))
+        y_bar, aside = signs.moved(self.y_bar64, relative), self._stepped(relative * signs.point)
         if self.is_plain:
             return self.pulled_back(aside, y_bar)
         rng = copy.deepcopy(signs.rng)
@@ -233,8 +231,12 @@ class Trial(Caller):
 
     def aside(self, turn: int) -> Arrays:
         """The drawn values in float64, moved by that turn's ulps of :data:`JITTERS`."""
-        relative = JITTERS[turn] * EPS[self.case.dtype]
-        return self.inside(self.point * (1.0 + relative * self._signs[turn // 2].point))
+        return self._stepped(JITTERS[turn] * EPS[self.case.dtype] * self._signs[turn // 2].point)
+
+    def _stepped(self, relative: np.ndarray) -> Arrays:
+        """The drawn inputs moved by shares (n,) of themselves; what an edge of its domain stops goes the other way."""
+        there, back = (self.inside(self.point * (1.0 + step)) for step in (relative, -relative))
+        return tuple(np.where(u == x, v, u) for u, v, x in zip(there, back, self.drawn64, strict=True))
 
     def inside(self, point: np.ndarray) -> Arrays:
         """The drawn inputs for a flat vector, moved inside their domains."""
@@ -283,8 +285,6 @@ class Trial(Caller):
     def flat_cotangents(self, cotangents: Sequence[np.ndarray | None]) -> np.ndarray:
         """The cotangents of the differentiable inputs as one float64 vector (n')."""
         return flattened([bar for bar in cotangents if bar is not None])
-
-    # --- torch ----------------------------------------------------------------------------------------------------
 
     @cached_property
     def torch(self) -> TorchAnswer | ReferenceFailedError:

@@ -155,6 +155,43 @@ def test_a_multiple_of_the_identity(careful: bool, verdict: Verdict, seed: int) 
     assert verify(op, seed=seed, explain=False).verdict is verdict
 
 
+@pytest.mark.parametrize(("edges", "wrong"), [((0, 1), 1), ((1, 2), 1), ((-1, 1), -1), ((-5, 5), 5)])
+@pytest.mark.parametrize("seed", range(2))
+def test_wrong_on_an_edge_alone(edges: tuple[float, float], wrong: float, seed: int) -> None:
+    """An ulp beyond it there is nothing: that no such move makes the rule right does not mean that it is steep."""
+    low, high = edges
+    op = Op(
+        name="polynomial",
+        forward=lambda x, y: (x * x + x * y, (x, y)),
+        vjp=lambda saved, y_bar: (np.where(saved[0] == wrong, 0, 2 * saved[0] + saved[1]) * y_bar, saved[0] * y_bar),
+        inputs={"x": real("n d", lo=low, hi=high), "y": real("n d")},
+    )
+    assert verify(op, seed=seed, explain=False).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("careful", [True, False])
+@pytest.mark.parametrize("seed", range(2))
+def test_a_probability_of_one(careful: bool, seed: int) -> None:
+    """One zero in a product of complements: a quotient with a guard says 0 of it, and so it does a few ulps aside."""
+
+    def vjp(saved: np.ndarray, y_bar: np.ndarray) -> tuple[np.ndarray]:
+        q = 1 - saved
+        if careful:
+            others = np.stack([np.delete(q, i, axis=1).prod(axis=1) for i in range(q.shape[1])], axis=1)
+        else:
+            others = q.prod(axis=1, keepdims=True) / np.maximum(q, 1e-12)
+        return ((y_bar[:, None] * others).astype(saved.dtype),)
+
+    op = Op(
+        name="any_of",
+        forward=lambda p: (1 - (1 - p).prod(axis=1), p),
+        vjp=vjp,
+        inputs={"p": real("n d", lo=0, hi=1)},
+        sizes={"d": (1, 4)},
+    )
+    assert verify(op, seed=seed, explain=False).verdict is (Verdict.PASS if careful else Verdict.FAIL)
+
+
 def _positive(a: np.ndarray) -> np.ndarray:
     return a @ a.T + np.eye(len(a), dtype=a.dtype)
 
