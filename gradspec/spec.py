@@ -72,7 +72,8 @@ def array(
         typical: Where ordinary draws fall; it shapes the draws and limits nothing.
         integer: The input holds int64 numbers.
         differentiable: Whether the vjp gives a cotangent for it; by default, not for integers.
-        transform: Maps drawn values to a structured set (symmetric, one-hot, ...); the op sees the result.
+        transform: Maps drawn values to a structured set (symmetric, one-hot, ...); the op sees the result. Values
+            that are shown, and those of ``examples``, are the drawn ones.
         broadcastable: Sizes may be 1 or missing, as NumPy's broadcasting allows.
 
     Returns:
@@ -150,7 +151,8 @@ class Op:
         linear_in: Names of inputs in which the op is linear, or affine: linear plus what they do not enter.
         kinks: Where the op has kinks, in words. A point on the edge of the domain is none: for relu on x >= 0 the
             derivative at 0 is 1.
-        examples: Inputs that are always tried: tuples of arrays, or mappings name -> array or param.
+        examples: Inputs that are always tried: tuples of arrays, or mappings name -> array or param. An input with a
+            transform is given as it is before it.
         exceptions: Check -> the reason (with a URL) why it fails; one that fails no more is a FAIL, so that the
             exception goes.
 
