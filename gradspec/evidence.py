@@ -33,6 +33,7 @@ UNEVEN = 32  # more of them, at which the entries of a tie of MANY are moved by 
 MANY = 4
 MANY_SLOPES = 8  # different ones
 DECADES = 1.5  # of those amounts
+FAR = 100.0  # times the bar: no rounding of a rule that answers to an ulp by less than the bar
 SMOOTH = 16.0  # times what samples reach: no choice at a tie is as far from all that is near it
 VARIED = 4.0  # times what samples reach: where they are all different, none of them is the last
 
@@ -171,7 +172,8 @@ class Evidence(Excuses):
         known &= error <= SHARP_ENOUGH * np.fmax(
             np.fmax(self.value_terms(directions), np.abs(want)), np.fmax(unit, usual)
         )
-        conclusive = known & (bar <= limit)
+        # A rule that moves by much is known by little; what is off by far more is wrong all the same.
+        conclusive = known & ((bar <= limit) | (np.abs(claim - want) > FAR * (bar + width)))
         wrong = conclusive & ~(np.abs(claim - want) <= bar + width)
         if wrong.any() and self.loses_a_kink:
             wrong, conclusive = np.zeros_like(wrong), conclusive & ~wrong
@@ -239,8 +241,7 @@ class Evidence(Excuses):
             beyond = np.abs(judgement.claim - judgement.want) > VARIED * reached + judgement.bar
         varied = np.zeros(len(directions), dtype=bool)
         varied[doubtful] = _are_varied(np.array(samples))
-        # A transform hides which entries are tied behind it: where slopes nearby differ, no sample of them is enough,
-        # unless they differ as little as those of what merely bends.
+        # A transform hides which entries are tied behind it: where slopes nearby differ, no sample is enough near them.
         hidden = np.array([trial.op.inputs[name].transform is not None for name in directions.inputs])
         open_now = np.zeros(len(directions), dtype=bool)
         hidden &= high - low > SHARP_ENOUGH * np.abs(judgement.claim)

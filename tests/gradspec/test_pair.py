@@ -131,3 +131,15 @@ def test_a_positive_domain_is_not_left_by_check_vjp_of_log() -> None:
             examples=30,
         ).verdict
     )
+
+
+def test_a_guarded_quotient_is_wrong_where_its_divisor_is_0() -> None:
+    """A quotient with a guard answers to an ulp by a thousandth of what it is off by: that excuses nothing."""
+
+    def vjp(saved: tuple[np.ndarray], y_bar: np.ndarray) -> tuple[np.ndarray]:
+        q = 1 - saved[0]
+        return (y_bar[:, None] * q.prod(axis=1, keepdims=True) / np.maximum(q, 1e-12),)
+
+    report = check_vjp(lambda p: 1 - (1 - p).prod(axis=1), vjp, np.array([[1.0, 0.3]]))
+    assert report.verdict is Verdict.FAIL
+    assert "x_bar[0, 0] = 0.0, but should be" in report.failures[0].message
