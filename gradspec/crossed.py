@@ -92,7 +92,7 @@ def _zeros_beside_whole_numbers(space: Space) -> Iterator[Recipe]:
 
 
 def _rows_of_squares(space: Space) -> Iterator[Recipe]:
-    """One input without its first axis, or its first two, where all axes are equal: (3,) beside (3, 3).
+    """One input without its first axis, or its first two, where all axes are equal: (2,) beside (2, 2).
 
     A sum over the wrong axis gives the right shape there, and only there.
     """
