@@ -32,6 +32,7 @@ class Counterexample:
         inputs: Names of the inputs.
         target: Where the op was found, such as ``ops:normalize``; "" if it was given as an object.
         path: The file it was saved to; "" if it was not.
+        transformed: Those of the inputs that are shown, and kept, as they are before their transform.
     """
 
     op: str
@@ -40,13 +41,15 @@ class Counterexample:
     inputs: tuple[str, ...]
     target: str = ""
     path: str = ""
+    transformed: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         sizes = {**self.case.sizes, **({"...": self.case.lead} if self.case.lead else {})}
         parts = [" ".join(f"{symbol}={size}" for symbol, size in sizes.items())]
         if self.case.params:
             parts.append(" ".join(f"{name}={value!r}" for name, value in self.case.params.items()))
-        parts += [f"{name} = {show(u)}" for name, u in zip(self.inputs, self.case.drawn, strict=True)]
+        for name, u in zip(self.inputs, self.case.drawn, strict=True):
+            parts.append(f"{name} = {show(u)}{' before its transform' if name in self.transformed else ''}")
         bars = ["None" if bar is None else show(bar) for bar in self.case.y_bar or ()]
         if bars:
             name = "y_bar of the output" if "y" in self.inputs else "y_bar"
@@ -156,7 +159,13 @@ def load(path: Path, op: Op) -> Counterexample:
         label=meta["label"],
         y_bar=y_bar or None,
     )
-    return Counterexample(op.name, meta["check"], case, tuple(op.inputs), meta["target"], str(path))
+    return counterexample_of(op, meta["check"], case, target=meta["target"], path=str(path))
+
+
+def counterexample_of(op: Op, check: str, case: Case, *, target: str = "", path: str = "") -> Counterexample:
+    """A case of *op* on which *check* fails."""
+    transformed = frozenset(name for name, domain in op.inputs.items() if domain.transform is not None)
+    return Counterexample(op.name, check, case, tuple(op.inputs), target, path, transformed)
 
 
 def _params(path: Path, op: Op, meta: Mapping[str, Any]) -> dict[str, Any]:

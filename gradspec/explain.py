@@ -11,7 +11,7 @@ import numpy as np
 from gradspec.caller import CallFailedError
 from gradspec.checks import Check, Mismatch
 from gradspec.checks.complex_step import by_complex_step
-from gradspec.counterexample import Counterexample
+from gradspec.counterexample import Counterexample, counterexample_of
 from gradspec.diagnosis import NOTHING, NOTHING_HERE, contradicts, diagnose
 from gradspec.domains import Case
 from gradspec.errors import DeclarationError
@@ -56,7 +56,7 @@ def explained(space: Space, tally: Tally, replay: str, known: Sequence[Case] = (
     ):
         guess = NOTHING_HERE
     shrunk = with_witnesses(space, small, shrunk)
-    counterexample = Counterexample(op.name, check.name, small, tuple(op.inputs))
+    counterexample = counterexample_of(op, check.name, small)
     message = failure_text(
         op,
         check.name,

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gradspec.checks import CHECKS, ORACLES
-from gradspec.counterexample import Counterexample
 from gradspec.drawing import DEFAULT_EXAMPLES
 from gradspec.engine import verify
 from gradspec.errors import GradspecError
@@ -95,7 +94,7 @@ def summary(op: Op, result: CheckResult, target: str) -> dict[str, Any]:
         "reason": result.reason,
     }
     if result.counterexample is not None:
-        kept = Counterexample(**{**result.counterexample.__dict__, "target": target})
+        kept = replace(result.counterexample, target=target)
         record["file"] = file_name(op, result.name)
         record["bytes"] = base64.b64encode(kept.to_bytes()).decode("ascii")
     return record

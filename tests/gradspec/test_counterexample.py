@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradspec import TargetError, real
+from gradspec import Op, TargetError, real, verify
 from gradspec.counterexample import Counterexample, load, load_meta, show
 from gradspec.domains import Case
 from tests.gradspec.samples import power, square
@@ -74,6 +74,22 @@ def test_it_is_json() -> None:
     assert {"x": [1.0, -2.5]} == data["inputs"]
     assert [[1.0, 0.0], None] == data["y_bar"]
     assert {"p": "3"} == data["params"]
+
+
+def test_it_says_which_values_the_op_does_not_see_as_they_are(tmp_path: Path) -> None:
+    """What is drawn, and kept, is what a transform is given: no symmetric matrix, in this case."""
+    op = Op(
+        name="twice",
+        forward=lambda a, b: (a + b, None),
+        vjp=lambda _, y_bar: (2 * y_bar, y_bar),
+        inputs={"a": real("n n", transform=lambda a: a + a.T), "b": real("n n")},
+    )
+    found = verify(op, checks=["vjp_finite_difference"]).failures[0]
+    kept = found.counterexample
+    assert kept is not None
+    given, other = map(show, kept.case.drawn)
+    assert f"a = {given} before its transform   b = {other}   y_bar" in found.message
+    assert str(kept) == str(load(Path(kept.save(tmp_path).path), op))
 
 
 @pytest.mark.parametrize("value", [3, -1, None, "mean", (0, 1), True, 0.1])
