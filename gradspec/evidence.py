@@ -70,7 +70,7 @@ class Evidence(Excuses):
             exists &= directions.both | ~(estimate.value != 0)[:, kinked].any(axis=1)
             judgement = self._judgement(cotangent, directions, want, ORACLE * error, width, exists)
         if judgement.wrong.any():
-            judgement = self._at_ties(judgement, directions)
+            judgement = self.at_edges(self._at_ties(judgement, directions), directions)
         if judgement.wrong.any() and second_look:
             judgement = self._confirmed(judgement, cotangent, directions)
             judgement = self._undisputed(judgement, directions)

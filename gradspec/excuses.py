@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -9,12 +10,16 @@ import numpy as np
 from gradspec.caller import CallFailedError, float_outputs
 from gradspec.cotangents import drawn_signs, signs_by_value
 from gradspec.directions import Directions
+from gradspec.judgement import Judgement
+from gradspec.measurement import complex_slopes
 from gradspec.oracles.torch_autograd import ReferenceFailedError, available, torch_autograd
 from gradspec.rounding import BRANCH, CAP32, CONCLUSIVE, NOISE, ROUNDING, SATURATED, TINY, Rounding
 from gradspec.trial import EPS, JITTERS, SHAKES
 
 SHARED = {"float64": BRANCH, "float32": 2.0**-7}  # of the terms: what entries pass to each other is no branch below
 JUMPED = 100.0  # times the bar: no rounding of a rule that is within it elsewhere
+INSIDE = 2.0**-26  # of a step: as good as the edge of a domain, for all that has no jump there
+NEARLY = 2.0**-10  # of what a rule is off by on the edge: what agrees but for this much agrees
 STEEP = 4.0  # times the measured change of a derivative within an ulp: several roundings may add up
 
 
@@ -152,6 +157,47 @@ class Excuses(Rounding):
             values = float(np.abs(self.trial.v).sum() * self.elsewhere[0].max(initial=0.0))  # 1 - 1 is 0 here
             allowed += np.where(nothing, ROUNDING * EPS["float32"] * self.steepness(directions) * values, 0.0)
         return np.asarray(np.abs(claim - want) <= allowed)
+
+    def at_edges(self, judgement: Judgement, directions: Directions) -> Judgement:
+        """Judge no point on an edge of the domain where the rule jumps and nothing tells that the op does not.
+
+        A kink has two sides, and one of them is beyond the edge: over [-1, 2] a hat function may end at 2, and 0 be as
+        right there as its slope inside. What is wrong just inside, too, is wrong.
+        """
+        found = np.flatnonzero(judgement.wrong & ~directions.both)
+        if not found.size:
+            return judgement
+        trial, edges, want = self.trial, directions.chosen([*found]), judgement.want[found]
+        near = np.abs(judgement.claim[found] - want) * NEARLY
+        points = (trial.point + INSIDE * move for move in edges.moves)
+        inside = np.array([self.claims(trial.cotangents(point), edges)[p] for p, point in enumerate(points)])
+        jumps = np.isfinite(near) & (np.abs(inside - want) <= near)
+        unknown = found[jumps & ~self._is_smooth(edges, want, near)] if jumps.any() else found[:0]
+        known = ~np.isin(np.arange(len(judgement.wrong)), unknown)
+        return replace(
+            judgement,
+            judged=judgement.judged & known,
+            conclusive=judgement.conclusive & known,
+            wrong=judgement.wrong & known,
+        )
+
+    def _is_smooth(self, directions: Directions, want: np.ndarray, near: np.ndarray) -> np.ndarray:
+        """(p,) whether the complex step, from both sides, or the reference has the derivative (p,) seen from one side.
+
+        Complex numbers are compared by their imaginary parts where the real ones are equal: at a branch that begins on
+        the edge the two sides differ.
+        """
+        trial, smooth = self.trial, np.zeros(len(directions), dtype=bool)
+        sides = [complex_slopes(trial, side * directions.moves) for side in (1.0, -1.0)]
+        with np.errstate(all="ignore"):
+            if sides[0] is not None and sides[1] is not None:
+                ahead, behind = (np.where(trial.v != 0, slopes * trial.v, 0.0).sum(axis=1) for slopes in sides)
+                smooth = (np.abs(ahead - want) <= near) & (np.abs(behind + want) <= near)
+            answer = trial.torch if trial.op.torch is not None and available() else None
+            if answer is not None and not isinstance(answer, ReferenceFailedError):
+                theirs = self.claims(trial.flat_cotangents(answer.cotangents), directions)
+                smooth |= np.abs(theirs - want) <= near
+        return np.asarray(smooth)
 
     def jumps_with_y_bar(
         self, directions: Directions, claim: np.ndarray, want: np.ndarray, bar: np.ndarray

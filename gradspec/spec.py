@@ -149,8 +149,7 @@ class Op:
         dtypes: The float dtypes to verify. Differences are taken of a forward that is given float64, whichever are
             listed; with float32 alone it may compute in float32 all the same, and they see four digits.
         linear_in: Names of inputs in which the op is linear, or affine: linear plus what they do not enter.
-        kinks: Where the op has kinks, in words. A point on the edge of the domain is none: for relu on x >= 0 the
-            derivative at 0 is 1.
+        kinks: Where the op has kinks, in words.
         examples: Inputs that are always tried: tuples of arrays, or mappings name -> array or param. An input with a
             transform is given as it is before it.
         exceptions: Check -> the reason (with a URL) why it fails; one that fails no more is a FAIL, so that the

@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 from gradspec import Verdict, nonnegative, real, verify
+from gradspec.domains import Case
+from gradspec.evidence import Evidence
+from gradspec.trial import Trial
 from tests.gradspec.samples import power, power_vjp, square
 
 
@@ -62,24 +65,65 @@ def test_any_slope_at_a_kink_is_right_and_none_beyond() -> None:
     assert Verdict.FAIL is verify(relu(7.0), examples=40, checks=["vjp_finite_difference"], explain=False).verdict
 
 
+@pytest.mark.parametrize("at_zero", [0, 1])
 @pytest.mark.parametrize(
-    ("domain", "verdict"),
-    [
-        (real("n"), Verdict.PASS),
-        (nonnegative("n"), Verdict.FAIL),
-        (nonnegative("n", exclude=(0.0,)), Verdict.PASS),
-    ],
+    "domain",
+    [real("n"), nonnegative("n"), nonnegative("n", exclude=(0.0,))],
     ids=["a kink", "the edge of its domain", "outside its domain"],
 )
-def test_relu_that_has_no_slope_at_0(domain: Any, verdict: Verdict) -> None:
-    """On x >= 0 it is x itself, and the derivative at 0 is 1."""
+def test_relu_has_any_slope_at_0(domain: Any, at_zero: int) -> None:
+    """Where 0 is the edge, nobody may look at the other side: that it is no kink is not known."""
     op = square(
         forward=lambda x: (np.maximum(x, 0), x),
-        vjp=lambda x, y_bar: ((y_bar * (x > 0)).astype(y_bar.dtype),),
+        vjp=lambda x, y_bar: ((y_bar * np.where(x == 0, at_zero, x > 0)).astype(y_bar.dtype),),
         inputs={"x": domain},
         kinks="x = 0",
     )
-    assert verdict is verify(op, examples=40, explain=False).verdict
+    assert Verdict.PASS is verify(op, explain=False).verdict
+
+
+def _twice(x: np.ndarray) -> np.ndarray:
+    return np.where(np.isreal(x), 2 * x.real, np.nan)  # takes no complex step
+
+
+@pytest.mark.parametrize(
+    ("forward", "slope", "reference", "verdict"),
+    [
+        (lambda x: 2 * x, 0, None, Verdict.FAIL),
+        (_twice, 0, lambda x: 2 * x, Verdict.FAIL),
+        (_twice, 0, lambda x: 2 * x.clamp(0, 1), Verdict.FAIL),  # torch.clamp has a slope on its edges
+        (_twice, 0, lambda x: 2 * (x.relu() - (x - 1).relu()), Verdict.FAIL),  # and so has this on the right one
+        (_twice, 0, lambda x: x.sign() * x - (x - 1).sign() * (x - 1) + 1, Verdict.PASS),
+        (_twice, 0, None, Verdict.PASS),
+        (_twice, np.nan, None, Verdict.FAIL),
+    ],
+    ids=["complex step", "reference", "clamp", "one edge", "it has the kink, too", "nothing knows", "no number"],
+)
+def test_a_jump_on_the_edge_is_a_mistake_where_the_op_is_known_to_be_smooth(
+    forward: Any, slope: float, reference: Any, verdict: Verdict
+) -> None:
+    """A rule for 2 x on [0, 1] that has no slope at 0 and at 1: that of 2 clip(x, 0, 1), which is the same inside."""
+    if reference:
+        pytest.importorskip("torch")
+    op = square(
+        forward=lambda x: (forward(x), x),
+        vjp=lambda x, y_bar: ((y_bar * np.where((x > 0) & (x < 1), 2, slope)).astype(y_bar.dtype),),
+        inputs={"x": real("n", lo=0, hi=1)},
+        torch=reference,
+    )
+    assert verdict is verify(op, explain=False).verdict
+
+
+@pytest.mark.parametrize(("wrong_up_to", "wrong"), [(0.0, False), (1e-6, True)])
+def test_what_is_wrong_just_inside_is_wrong_on_the_edge(wrong_up_to: float, wrong: bool) -> None:
+    """Only what jumps there may be the slope of the other side. Nothing but the edge is looked at."""
+    op = square(
+        forward=lambda x: (np.abs(x), x),
+        vjp=lambda x, y_bar: (y_bar * (x > wrong_up_to),),
+        inputs={"x": nonnegative("n")},
+    )
+    edge = Case(sizes={"n": 1}, lead=(), params={}, keys={}, drawn=(np.zeros(1),), dtype="float64", seed=0)
+    assert [wrong] == Evidence(Trial(op, edge)).of_rule.wrong.tolist()
 
 
 def test_the_domain_bounds_every_evaluation() -> None:
