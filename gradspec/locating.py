@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gradspec.domains import LARGE, SMALL, Case
-from gradspec.spec import Op
+from gradspec.spec import Array, Op
 
 CHANCE = 1e-2  # that so many failing cases share any of the traits that are looked at by accident
 FEW = 3  # failing cases: what they have in common and no other has is told, chance or not
@@ -185,9 +185,10 @@ def _of_sizes(case: Case, levels: Mapping[str, Collection[int]]) -> Iterator[str
 
 def _of_the_values(op: Op, case: Case) -> Iterator[str]:
     yield from _of_shapes(op, case)
-    for name, x in zip(op.inputs, case.drawn, strict=True):
+    for (name, domain), x in zip(op.inputs.items(), case.drawn, strict=True):
         if x.size:
             yield from _of_values(name, x)
+            yield from _of_edges(name, domain, x)
     for (one, x), (other, y) in itertools.combinations(zip(op.inputs, case.drawn, strict=True), 2):
         if _meet(x, y):
             yield f"with {one} = {other} in some place"
@@ -229,6 +230,15 @@ def _of_values(name: str, x: np.ndarray) -> Iterator[str]:
     yield from (f"with an entry below -{limit:g} in {name}" for limit in MAGNITUDES if x.min() < -limit)
     small = size[size > 0]
     yield from (f"with an entry within {limit:g} of 0 in {name}" for limit in NEAR_ZERO if (small < limit).any())
+
+
+def _of_edges(name: str, domain: Array, x: np.ndarray) -> Iterator[str]:
+    if domain.transform is None and not domain.integer:
+        for edge in (domain.lo, domain.hi):
+            with np.errstate(over="ignore"):  # an edge beyond float32 is inf there
+                there = (x == x.dtype.type(edge)).any()
+            if there:
+                yield f"with an entry of {name} at {edge:g}, an edge of its domain"
 
 
 def _meet(x: np.ndarray, y: np.ndarray) -> bool:

@@ -209,3 +209,17 @@ def test_what_is_zero_in_some_cases_only_is_not_said_to_propagate_nothing() -> N
     message = verify(op).failures[0].message
     assert "  Looks like   nothing is propagated in these cases: every entry is 0, and is not in others\n" in message
     assert "cases, exactly those where k is 1\n" in message
+
+
+@pytest.mark.parametrize(("edges", "wrong", "told"), [((-1.5, 3), 3, "3"), ((-1.5, 3), -1.5, "-1.5"), ((0, 1), 0, "0")])
+def test_an_edge_of_the_domain_is_named(edges: tuple[float, float], wrong: float, told: str) -> None:
+    """Nobody would see in the number 3 that the domain ends there; a zero is said to be one."""
+    op = Op(
+        name="square",
+        forward=lambda x: (x * x + x, x),
+        vjp=lambda x, y_bar: (np.where(x == wrong, 0, 2 * x + 1) * y_bar,),
+        inputs={"x": real("n", lo=edges[0], hi=edges[1])},
+    )
+    message = next(check.message for check in verify(op).failures if check.name == "vjp_finite_difference")
+    told = f"with an entry of x at {told}, an edge of its domain" if wrong else "with a 0 in x"
+    assert f"exactly those {told}\n" in message, message
