@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gradspec.domains import LARGE, SMALL, Case
-from gradspec.spec import Array, Op
+from gradspec.intervals import Interval, interval
+from gradspec.spec import Op
 
 CHANCE = 1e-2  # that so many failing cases share any of the traits that are looked at by accident
 FEW = 3  # failing cases: what they have in common and no other has is told, chance or not
@@ -188,7 +189,8 @@ def _of_the_values(op: Op, case: Case) -> Iterator[str]:
     for (name, domain), x in zip(op.inputs.items(), case.drawn, strict=True):
         if x.size:
             yield from _of_values(name, x)
-            yield from _of_edges(name, domain, x)
+            if domain.transform is None and not domain.integer:
+                yield from _of_edges(name, interval(op, name, case.sizes), x)
     for (one, x), (other, y) in itertools.combinations(zip(op.inputs, case.drawn, strict=True), 2):
         if _meet(x, y):
             yield f"with {one} = {other} in some place"
@@ -232,13 +234,12 @@ def _of_values(name: str, x: np.ndarray) -> Iterator[str]:
     yield from (f"with an entry within {limit:g} of 0 in {name}" for limit in NEAR_ZERO if (small < limit).any())
 
 
-def _of_edges(name: str, domain: Array, x: np.ndarray) -> Iterator[str]:
-    if domain.transform is None and not domain.integer:
-        for edge in (domain.lo, domain.hi):
-            with np.errstate(over="ignore"):  # an edge beyond float32 is inf there
-                there = (x == x.dtype.type(edge)).any()
-            if there:
-                yield f"with an entry of {name} at {edge:g}, an edge of its domain"
+def _of_edges(name: str, domain: Interval, x: np.ndarray) -> Iterator[str]:
+    for edge in filter(domain.holds, (domain.lo, domain.hi)):
+        with np.errstate(over="ignore"):  # one beyond float32
+            nearest = np.array(edge).astype(x.dtype)
+        if (x == domain.repaired(nearest)).any():  # as it is drawn in x's dtype
+            yield f"with an entry of {name} at {edge:g}, an edge of its domain"
 
 
 def _meet(x: np.ndarray, y: np.ndarray) -> bool:

@@ -31,7 +31,7 @@ FEW_POINTS: Mapping[str, Mapping[str, int]] = {
     "mlp": {},
     "net": {"train_points": 150, "validation_points": 50, "test_points": 50},
 }
-"""Beside the budget: a CNN costs ten times as much per point, and is as much the same to the bit with fewer."""
+"""Beside the budget: a CNN costs far more per point than an MLP, and is as much the same to the bit with fewer."""
 VARIANTS = {
     f"{experiment.name} {label}": replace(experiment.base, **{**changes, **BUDGET, **FEW_POINTS[experiment.base.model]})
     for experiment in EXPERIMENTS

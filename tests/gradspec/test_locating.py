@@ -211,7 +211,14 @@ def test_what_is_zero_in_some_cases_only_is_not_said_to_propagate_nothing() -> N
     assert "cases, exactly those where k is 1\n" in message
 
 
-@pytest.mark.parametrize(("edges", "wrong", "told"), [((-1.5, 3), 3, "3"), ((-1.5, 3), -1.5, "-1.5"), ((0, 1), 0, "0")])
+@pytest.mark.parametrize(
+    ("edges", "wrong", "told"),
+    [
+        ((-1.5, 3), 3, "an entry of x at 3, an edge of its domain"),
+        ((-1.5, 3), -1.5, "an entry of x at -1.5, an edge of its domain"),
+        ((0, 1), 0, "a 0 in x"),
+    ],
+)
 def test_an_edge_of_the_domain_is_named(edges: tuple[float, float], wrong: float, told: str) -> None:
     """Nobody would see in the number 3 that the domain ends there; a zero is said to be one."""
     op = Op(
@@ -221,5 +228,26 @@ def test_an_edge_of_the_domain_is_named(edges: tuple[float, float], wrong: float
         inputs={"x": real("n", lo=edges[0], hi=edges[1])},
     )
     message = next(check.message for check in verify(op).failures if check.name == "vjp_finite_difference")
-    told = f"with an entry of x at {told}, an edge of its domain" if wrong else "with a 0 in x"
-    assert f"exactly those {told}\n" in message, message
+    assert f"exactly those with {told}\n" in message, message
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_an_edge_may_depend_on_sizes_and_is_drawn_rounded_inward(dtype: str) -> None:
+    """0.1 is no number of float32, and the nearest one is outside; with two entries it is 0.2."""
+    edge_of = {1: 0.1, 2: 0.2}
+    op = square_up_to(lambda sizes: edge_of[sizes["n"]])
+    drawn = np.array([0.05, 0.2]).astype(dtype)
+    inside = np.nextafter(drawn, np.zeros_like(drawn)) if float(drawn[1]) > 0.2 else drawn
+    seen = Seen.of(op, Case({"n": 2}, (), {}, {}, (inside,), dtype, 0), sampled=True)
+    assert "with an entry of x at 0.2, an edge of its domain" in [*seen.traits(op, {})]
+
+
+def square_up_to(hi: Any) -> Op:
+    """x² on [0, hi]."""
+    return Op(
+        name="square",
+        forward=lambda x: (x * x, x),
+        vjp=lambda x, y_bar: (2 * x * y_bar,),
+        inputs={"x": real("n", lo=0, hi=hi)},
+        sizes={"n": (1, 2)},
+    )
