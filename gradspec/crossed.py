@@ -17,7 +17,7 @@ from gradspec.values import kinds
 
 SINGLES = 3  # cases of one entry: a branch for negative numbers is seen by every other one
 SQUARE = 2  # the size of axes that are to be equal
-AROUND = 16  # cases around the numbers of the code that ordinary draws are far from
+AROUND = 20  # cases around the numbers of the code that ordinary draws are far from
 TELLING = ("a zero", "ties", "all zeros")  # kinds that matter for some values of a param only
 
 
@@ -59,8 +59,9 @@ def _floats(space: Space) -> list[int]:
 def around_numbers(space: Space, seed: int) -> Iterator[Recipe]:
     """All entries of an input below a number of the code, and above it: a cutoff at 20 matters for some params only.
 
-    With the default params in each dtype, then with each value of each param, the float inputs taking turns; at most
-    :data:`AROUND`. These are no samples of the domain: a number may be one that no input is ever near.
+    With the default params in each dtype, all inputs within it at once (two points that are closer than an eps), and
+    each by itself; then with each value of each param, the float inputs taking turns. At most :data:`AROUND`. These are
+    no samples of the domain: a number may be one that no input is ever near.
     """
     seeds = itertools.count(zlib.crc32(f"{space.op.name} {seed} around numbers".encode()))
     for recipe in itertools.islice(_around(space, seed), AROUND):
@@ -75,9 +76,12 @@ def _around(space: Space, seed: int) -> Iterator[Recipe]:
     turns = itertools.cycle(floats)
     where += [(one, space.op.dtypes[0], [next(turns)]) for one in every_value(space, seed)] if floats else []
     for (combination, dtype, positions), number in itertools.product(where, numbers):
-        for position, side in itertools.product(positions, ("within", "beyond")):
+        together = [(positions, "within")] if len(positions) > 1 else []
+        singly = [([position], side) for position, side in itertools.product(positions, ("within", "beyond"))]
+        for several, side in together + singly:
             chosen = ["uniform"] * len(space.op.inputs)
-            chosen[position] = f"{side} {number!r}"
+            for position in several:
+                chosen[position] = f"{side} {number!r}"
             yield ordinary(space, combination, dtype=dtype, kinds=tuple(chosen), lead=lead)
 
 

@@ -240,7 +240,8 @@ class Run:
             return (
                 f"gradspec.check_vjp({self.op.name}, {getattr(self.op.vjp, '__name__', 'vjp')}, ...) with these arrays"
             )
-        return f"gradspec.verify({self.op.name}, seed={self.seed}, examples={self.wanted}, checks=[{check!r}])"
+        name = self.op.name if self.op.name.isidentifier() else "op"
+        return f"gradspec.verify({name}, seed={self.seed}, examples={self.wanted}, checks=[{check!r}])"
 
 
 def _entries(case: Case) -> tuple[bool, int]:

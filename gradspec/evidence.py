@@ -11,13 +11,14 @@ from functools import cached_property
 
 import numpy as np
 
-from gradspec.directions import Directions, refitted
+from gradspec.directions import ALL_ENTRIES, Directions, refitted
 from gradspec.excuses import Excuses
 from gradspec.judgement import Judgement
 from gradspec.measurement import complex_slopes
 from gradspec.oracles.estimate import Estimate
 from gradspec.oracles.finite_difference import STEPS
 from gradspec.rounding import CONCLUSIVE, ROUNDING
+from gradspec.ties import are_varied, moves_ties_apart, ranked, uneven
 from gradspec.trial import EPS, Trial
 
 ORACLE = 10.0  # how many of its claimed errors an oracle may be off: calibrated in VERIFICATION section 3
@@ -31,8 +32,6 @@ LOOKED_AT = 32  # comparisons that failed
 NEARBY = 16  # points around a tie at which the derivative is sampled
 UNEVEN = 32  # more of them, at which the entries of a tie of MANY are moved by very different amounts
 MANY = 4
-MANY_SLOPES = 8  # different ones
-DECADES = 1.5  # of those amounts
 FAR = 100.0  # times the bar: no rounding of a rule that answers to an ulp by less than the bar
 SMOOTH = 16.0  # times what samples reach: no choice at a tie is as far from all that is near it
 VARIED = 4.0  # times what samples reach: where they are all different, none of them is the last
@@ -68,6 +67,7 @@ class Evidence(Excuses):
             # And one side of a kink is no derivative: an angle of opposite vectors, one entry lying on an edge.
             kinked = (self.estimate.width > 0).any(axis=0) & matters
             exists &= directions.both | ~(estimate.value != 0)[:, kinked].any(axis=1)
+            exists &= ~self._crosses_kinks(directions, matters)
             judgement = self._judgement(cotangent, directions, want, ORACLE * error, width, exists)
         if judgement.wrong.any():
             judgement = self.at_edges(self._at_ties(judgement, directions), directions)
@@ -197,6 +197,22 @@ class Evidence(Excuses):
             judged &= conclusive | (directions.entries >= 0)  # every entry is compared by itself: the rest is extra
         return Judgement(claim, want, bar, width, terms, judged, conclusive, wrong)
 
+    def _crosses_kinks(self, directions: Directions, matters: np.ndarray) -> np.ndarray:
+        """(p,) whether a direction moves several entries, not equal ones, that have a kink each.
+
+        Between its two slopes need not lie what every choice of the entries' slopes adds up to: one may rise where
+        another falls, as two hats of a histogram do. The entries are compared one by one; of many, a sample is.
+        """
+        kinked = (self.estimate.width > 0)[:, matters].any(axis=1)
+        if directions is not self.directions or not kinked.any():
+            return np.zeros(len(directions), dtype=bool)
+        entries = directions.entries
+        at_kinks = np.abs(self.trial.point[entries[kinked & (entries >= 0)]])
+        moved = directions.moves[:, entries[kinked & (entries >= 0)]] != 0
+        crossed = np.array([np.unique(at_kinks[row]).size for row in moved])
+        unseen = kinked & ((directions.moves != 0).sum(axis=1) > ALL_ENTRIES)
+        return np.asarray((entries < 0) & ((crossed > 1) | unseen))
+
     def _stands_still(self, directions: Directions) -> np.ndarray:
         """(p,) whether finite differences are exactly 0 along a direction in every output that y_bar looks at."""
         if directions is not self.directions:
@@ -215,9 +231,9 @@ class Evidence(Excuses):
         _, which, counts = np.unique(trial.point, return_inverse=True, return_counts=True)
         which = which.reshape(-1)
         tied = counts[which] > 1
-        uneven = _moves_ties_apart(directions.moves, which, tied) & (directions.entries < 0)
+        apart = moves_ties_apart(directions.moves, which, tied) & (directions.entries < 0)
         judgement = replace(  # across a tie an irregular op has slopes that no choice of cotangent explains
-            judgement, conclusive=judgement.conclusive & ~(uneven & judgement.wrong), wrong=judgement.wrong & ~uneven
+            judgement, conclusive=judgement.conclusive & ~(apart & judgement.wrong), wrong=judgement.wrong & ~apart
         )
         doubtful = np.flatnonzero(judgement.wrong & (directions.moves[:, tied] != 0).any(axis=1))
         if not doubtful.size or not np.isfinite(judgement.claim[doubtful]).all():
@@ -225,10 +241,10 @@ class Evidence(Excuses):
         low, high = judgement.want - judgement.width, judgement.want + judgement.width
         rng = np.random.default_rng((trial.case.seed, 11))
         samples = []
-        ranked = min(2 * int(counts.max()), NEARBY)
-        for turn in range(ranked + UNEVEN * bool(counts.max() >= MANY)):
-            apart = _ranked(which, turn, rng) if turn < ranked else _uneven(which.size, rng)
-            shift = np.where(tied, apart, 0.0)
+        turns = min(2 * int(counts.max()), NEARBY)
+        for turn in range(turns + UNEVEN * bool(counts.max() >= MANY)):
+            offsets = ranked(which, turn, rng) if turn < turns else uneven(which.size, rng)
+            shift = np.where(tied, offsets, 0.0)
             far, near = (self._slopes_at(trial.moved(shift * size), directions, doubtful) for size in (1.0, 0.5))
             with np.errstate(all="ignore"):
                 there, bend = 2 * near - far, np.abs(near - far)  # at the tie itself, coming from that side
@@ -240,7 +256,7 @@ class Evidence(Excuses):
             reached = np.fmax(high - judgement.want, judgement.want - low)
             beyond = np.abs(judgement.claim - judgement.want) > VARIED * reached + judgement.bar
         varied = np.zeros(len(directions), dtype=bool)
-        varied[doubtful] = _are_varied(np.array(samples))
+        varied[doubtful] = are_varied(np.array(samples))
         # A transform hides which entries are tied behind it: where slopes nearby differ, no sample is enough near them.
         hidden = np.array([trial.op.inputs[name].transform is not None for name in directions.inputs])
         open_now = np.zeros(len(directions), dtype=bool)
@@ -262,39 +278,3 @@ class Evidence(Excuses):
         estimate = Evidence(moved).along_each(there)[1]
         with np.errstate(all="ignore"):
             return np.asarray(np.where(self.trial.v != 0, self.trial.v * estimate.value, 0.0).sum(axis=1) / factor)
-
-
-def _moves_ties_apart(moves: np.ndarray, groups: np.ndarray, tied: np.ndarray) -> np.ndarray:
-    """(p,) whether a direction moves equal entries by different amounts."""
-    apart = np.zeros(len(moves), dtype=bool)
-    for group in np.unique(groups[tied]):
-        apart |= np.ptp(moves[:, groups == group], axis=1) > 0
-    return apart
-
-
-def _are_varied(samples: np.ndarray) -> np.ndarray:
-    """(p,) whether most of the samples (turns, p) that are known differ; at kinks of max, sorting, |x| they are few."""
-    digits = np.round(samples / np.fmax(np.nanmax(np.abs(samples), axis=0, initial=0.0), np.finfo(float).tiny), 6)
-    different = np.array([np.unique(column[np.isfinite(column)]).size for column in digits.T], dtype=int)
-    return np.asarray((2 * different > np.isfinite(digits).sum(axis=0)) & (different >= MANY_SLOPES))
-
-
-def _uneven(size: int, rng: np.random.Generator) -> np.ndarray:
-    """Offsets in [-1, 1] of very different sizes: a matrix of them is nearly of rank 1, and what is left of it, too."""
-    return np.asarray(10.0 ** rng.uniform(-DECADES, 0.0, size=size) * rng.choice((-1.0, 1.0), size=size))
-
-
-def _ranked(groups: np.ndarray, turn: int, rng: np.random.Generator) -> np.ndarray:
-    """Offsets in [-1, 1] that tell the members of each group apart, after some turns at random.
-
-    First each takes each rank with the others in rising and in falling order: torch.topk takes the first of equals.
-    """
-    offsets = np.zeros(groups.shape)
-    for group in np.unique(groups):
-        members = np.flatnonzero(groups == group)
-        ranks = np.linspace(-1.0, 1.0, len(members))
-        if turn < 2 * len(members):
-            offsets[members] = np.roll(ranks[:: -1 if turn % 2 else 1], turn // 2)
-        else:
-            offsets[members] = rng.permutation(ranks)
-    return offsets

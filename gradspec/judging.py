@@ -15,7 +15,7 @@ JUDGING = (
     *(f"gradspec/{name}.py" for name in ("analytic", "caller", "constants", "cotangents", "covering", "crossed")),
     *(f"gradspec/{name}.py" for name in ("directions", "domains", "drawing", "engine", "evidence", "excuses")),
     *(f"gradspec/{name}.py" for name in ("intervals", "judgement", "layouts", "measurement", "nearby")),
-    *(f"gradspec/{name}.py" for name in ("related", "rounding", "strategies", "tally", "trial", "values")),
+    *(f"gradspec/{name}.py" for name in ("related", "rounding", "strategies", "tally", "ties", "trial", "values")),
 )
 """What decides a verdict; what it is about, the op itself, has a hash of its own."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -27,10 +28,16 @@ from gradspec.oracles.finite_difference import STEPS, finite_difference
 from gradspec.trial import EPS, Trial
 
 SHARP = 1e-8  # relative error below which an estimate needs no second try
+BLURRED = 1e-7  # relative error above which shorter steps are tried
+FINER = 2.0**-8  # of the first
 CHAOS = 2.0**-10  # of an output; a change of this size by a few ulps that is not in proportion to them is no derivative
 PROPORTIONS = (4.0, 8.0, 16.0)  # ulps; one alone may be lost in the rounding of what they enter
 APART = 10.0  # two estimates further apart than this many of their errors contradict each other
 JUMP = 2.0**10  # ulps; a larger answer to one ulp is no rounding: a branch, or a cliff
+
+
+OF_DIRECTION = ("moves", "both", "images", "blur")
+OF_ESTIMATE = ("value", "error", "width", "diverges")
 
 
 class Measurement:
@@ -48,7 +55,7 @@ class Measurement:
     def _measured(self) -> tuple[Directions, Estimate]:
         trial = self.trial
         entries = np.arange(trial.point.size)
-        parts = [self.along_each(self.projections)]
+        parts = [self._sharpened(*self.along_each(self.projections))]
         if entries.size > ALL_ENTRIES:
             _, estimate = parts[0]
             smooth = np.isfinite(estimate.error).all() and not estimate.width.any()
@@ -68,7 +75,7 @@ class Measurement:
 
     def entries(self, positions: np.ndarray) -> tuple[Directions, Estimate]:
         """Directions along single entries, with steps of their own size where that sees more."""
-        directions, estimate = self.along_each(single_entries(self.trial, positions))
+        directions, estimate = self._sharpened(*self.along_each(single_entries(self.trial, positions)))
         x = np.abs(self.trial.point[positions])
         kinked = estimate.width > 0
         blurred = (kinked | (estimate.error > SHARP * np.abs(estimate.value))).any(axis=1)
@@ -78,31 +85,58 @@ class Measurement:
         if not again.size:
             return directions, estimate
         finer, second = self.along_each(single_entries(self.trial, positions[again], np.minimum(x[again], 1.0)))
-        # Compare per unit of x what matters to y_bar; adopt the finer direction where it sees more, or where the kink
-        # that the first steps met lies beyond the finer ones.
+        beyond = (~(second.width > 0) & np.isfinite(second.error)).all(axis=1)
+        finer_sees = kinked[again].any(axis=1) & beyond  # the kink that the first steps met lies further away
+        coarse = coarse[again] & np.isfinite(second.error).all(axis=1)
+        return self._adopted((directions, estimate), again, (finer, second), finer_sees, coarse)
+
+    def _sharpened(self, directions: Directions, estimate: Estimate) -> tuple[Directions, Estimate]:
+        """The same, along shorter steps where these see more: (x² + 1e-5) ** -0.5 bends within a hundredth of 1."""
         size = np.abs(self.trial.v)
         with np.errstate(all="ignore"):
+            slopes, errors = (np.where(size > 0, size * np.abs(e), 0.0) for e in (estimate.value, estimate.error))
+            blurred = errors.sum(axis=1) > BLURRED * slopes.sum(axis=1)
+        again = np.flatnonzero(blurred & ~estimate.width.any(axis=1) & (slopes > 0).any(axis=1))
+        if not again.size:
+            return directions, estimate
+        finer = directions.chosen([*again]).times(FINER)
+        return self._adopted((directions, estimate), again, self.along_each(finer))
+
+    def _adopted(
+        self,
+        first: tuple[Directions, Estimate],
+        again: np.ndarray,
+        second: tuple[Directions, Estimate],
+        welcome: np.ndarray | bool = False,  # noqa: FBT001, FBT002
+        forced: np.ndarray | bool = False,  # noqa: FBT001, FBT002
+    ) -> tuple[Directions, Estimate]:
+        """The first measurements, but the second ones of those measured *again* that see more.
+
+        Compared per unit of x, in what matters to y_bar; so are those that are welcome for another reason, where
+        rounding has not swallowed the steps, and those forced anyway.
+        """
+        (directions, estimate), (finer, closer), size = first, second, np.abs(self.trial.v)
+        with np.errstate(all="ignore"):
             first_error, second_error = (
-                np.where(size > 0, size * e, 0.0).sum(axis=1) for e in (estimate.error[again], second.error)
+                np.where(size > 0, size * e, 0.0).sum(axis=1) for e in (estimate.error[again], closer.error)
             )
-            better = second_error / finer.scale <= first_error / directions.scale[again]
-        beyond = ~(second.width > 0) & np.isfinite(second.error)
-        better |= kinked[again].any(axis=1) & beyond.all(axis=1)
-        better &= ~self._absorbed(directions.scale[again], estimate, again, finer.scale, second)
-        better |= coarse[again] & np.isfinite(second.error).all(axis=1)
+            better = (second_error / finer.scale <= first_error / directions.scale[again]) | welcome
+        better &= ~self._absorbed(directions.scale[again], estimate, again, finer.scale, closer)
+        better |= forced
         chosen = again[better]
-        for ours, theirs in (
-            (directions.moves, finer.moves),
-            (directions.both, finer.both),
-            (directions.images, finer.images),
-            (directions.blur, finer.blur),
-            (estimate.value, second.value),
-            (estimate.error, second.error),
-            (estimate.width, second.width),
-            (estimate.diverges, second.diverges),
-        ):
+
+        def merged(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+            ours = ours.copy()
             ours[chosen] = theirs[better]
-        return replace(directions), estimate  # another object: what the old one remembers was of other moves
+            return ours
+
+        of_direction: dict[str, Any] = {
+            name: merged(getattr(directions, name), getattr(finer, name)) for name in OF_DIRECTION
+        }
+        of_estimate: dict[str, Any] = {
+            name: merged(getattr(estimate, name), getattr(closer, name)) for name in OF_ESTIMATE
+        }
+        return replace(directions, **of_direction), replace(estimate, **of_estimate)
 
     def _absorbed(
         self, scale: np.ndarray, first: Estimate, again: np.ndarray, finer: np.ndarray, second: Estimate

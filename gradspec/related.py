@@ -43,7 +43,8 @@ def beside(
     """Values close to those of an earlier input, on both sides of a threshold for the distance and exactly there.
 
     A branch on the difference of two inputs (a Huber loss, a kernel with a cutoff) is hardly ever drawn otherwise. The
-    thresholds are the params and the numbers of the op's code; without any, 1.
+    thresholds are the params and the numbers of the op's code; without any, 1. Every other row is moved as a point is:
+    its Euclidean distance is what a threshold meets, where each entry of the other rows has one of its own.
 
     Args:
         others: The earlier inputs, of any dtype; the last one of floats counts.
@@ -61,7 +62,13 @@ def beside(
         distances = rng.choice(limits, size=shape) * (1.0 + aside)
     else:
         distances = np.where(order % 4 == 3, 1.0, 10.0 ** rng.uniform(-2.0, 0.0, size=shape))
-    return domain.repaired(x + distances * rng.choice((-1.0, 1.0), size=shape))
+    moves = distances * rng.choice((-1.0, 1.0), size=shape)
+    if len(shape) > 1 and shape[-1] > 1:
+        directions = rng.normal(size=shape)
+        directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
+        points = (np.arange(math.prod(shape[:-1])) + rng.integers(2)).reshape(*shape[:-1], 1) % 2 == 0
+        moves = np.where(points, distances[..., :1] * directions, moves)
+    return domain.repaired(x + moves)
 
 
 def _with_rows_of(

@@ -134,8 +134,8 @@ class Op:
         name: How people and test ids call it: letters, digits, ``_`` and ``.``.
         forward: ``(*arrays, **params) -> (y, saved)``; y is an array, or a tuple for several outputs.
         vjp: ``(saved, y_bar) -> tuple``: one cotangent per input, of the input's shape and dtype;
-            None where the input is not differentiable. With a parameter ``needs`` it is also told, by one
-            bool per input, which cotangents are wanted, and may return None for the others.
+            None where the input is not differentiable. With an optional keyword, ``needs=None``, it is also told,
+            by one bool per input, which cotangents are wanted, and may return None for the others.
         inputs: Name -> :func:`array`, in the order of forward's arguments.
         params: Static keywords: name -> the values to try, the first being that of ordinary cases; the list
             or a value in it may be a function of the sizes. Calling the op uses forward's own defaults.

@@ -41,7 +41,9 @@ def validate(op: Op) -> dict[str, Any]:
         "exceptions": _freeze(_exceptions(op)),
     }
     _callable(op, "forward", op.forward, [*inputs], [*params])
-    _callable(op, "vjp", op.vjp, ["saved", "y_bar"], [])
+    _callable(
+        op, "vjp", op.vjp, ["saved", "y_bar"], [], ", and needs=None if it is to be told which cotangents are wanted"
+    )
     if op.where is not None:
         _callable(op, "where", op.where, ["sizes", "params"], [])
     if not (op.torch is None or callable(op.torch) or (isinstance(op.torch, str) and "." in op.torch)):
@@ -230,7 +232,9 @@ def _exceptions(op: Op) -> dict[str, str]:
     return dict(op.exceptions)
 
 
-def _callable(op: Op, name: str, function: Callable[..., Any], arguments: list[str], keywords: list[str]) -> None:
+def _callable(
+    op: Op, name: str, function: Callable[..., Any], arguments: list[str], keywords: list[str], optional: str = ""
+) -> None:
     if not callable(function):
         _refuse(op.name, name, function, f"a function of ({', '.join(arguments + keywords)})")
     try:
@@ -241,7 +245,8 @@ def _callable(op: Op, name: str, function: Callable[..., Any], arguments: list[s
         signature.bind(*arguments, **dict.fromkeys(keywords))
     except TypeError as error:
         wanted = ", ".join(arguments + [f"{keyword}=..." for keyword in keywords])
-        raise DeclarationError(op.name, name, f"got a function {signature} ({error}); allowed: ({wanted})") from None
+        told = f"got a function {signature} ({error}); allowed: ({wanted}){optional}"
+        raise DeclarationError(op.name, name, told) from None
 
 
 def _is_number(value: object) -> bool:

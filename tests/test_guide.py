@@ -1,4 +1,4 @@
-"""The guide's example of a failure is what gradspec prints."""
+"""The guide's example of a failure is what gradspec prints, and its declarations run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 
 from gradspec import Op, verify
 
-GUIDE = (Path(__file__).resolve().parent.parent / "docs" / "guide" / "failures.md").read_text(encoding="utf-8")
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "guide"
+GUIDE = (FOLDER / "failures.md").read_text(encoding="utf-8")
+DECLARING = (FOLDER / "declaring.md").read_text(encoding="utf-8")
 
 
 def test_the_failure_is_shown_as_it_is(capsys: Any) -> None:
@@ -37,3 +39,13 @@ def test_every_line_of_a_failure_is_explained() -> None:
     """The rows of the table, in the order of the text."""
     rows = re.findall(r"^\| ([A-Z][A-Za-z ]+) \|", GUIDE, flags=re.MULTILINE)
     assert rows == ["Looks like", "Fails in", "Formula", "Smallest", "Also in", "Replay"]
+
+
+def test_every_declaration_passes(capsys: Any) -> None:
+    """Those of the guide to declarations, block after block."""
+    code = re.findall(r"```python\n(.*?)```", DECLARING, flags=re.DOTALL)
+    exec("\n".join(code), {})  # noqa: S102
+    said = [line for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")]
+
+    assert len(code) == len(said) == DECLARING.count("print(verify(")
+    assert all(re.match(r"\w+: PASS ", line) for line in said), said

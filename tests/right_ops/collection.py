@@ -27,6 +27,7 @@ _MODULES = (
     "masks",
     "matrices",
     "means",
+    "mixed",
     "networks",
     "order",
     "physics",

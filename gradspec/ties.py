@@ -1,0 +1,44 @@
+"""Entries that are equal: which directions part them, and points nearby at which they differ."""
+
+from __future__ import annotations
+
+import numpy as np
+
+MANY_SLOPES = 8  # different ones
+DECADES = 1.5  # of very uneven offsets
+
+
+def moves_ties_apart(moves: np.ndarray, groups: np.ndarray, tied: np.ndarray) -> np.ndarray:
+    """(p,) whether a direction moves equal entries by different amounts."""
+    apart = np.zeros(len(moves), dtype=bool)
+    for group in np.unique(groups[tied]):
+        apart |= np.ptp(moves[:, groups == group], axis=1) > 0
+    return apart
+
+
+def are_varied(samples: np.ndarray) -> np.ndarray:
+    """(p,) whether most of the samples (turns, p) that are known differ; at kinks of max, sorting, |x| they are few."""
+    digits = np.round(samples / np.fmax(np.nanmax(np.abs(samples), axis=0, initial=0.0), np.finfo(float).tiny), 6)
+    different = np.array([np.unique(column[np.isfinite(column)]).size for column in digits.T], dtype=int)
+    return np.asarray((2 * different > np.isfinite(digits).sum(axis=0)) & (different >= MANY_SLOPES))
+
+
+def uneven(size: int, rng: np.random.Generator) -> np.ndarray:
+    """Offsets in [-1, 1] of very different sizes: a matrix of them is nearly of rank 1, and what is left of it, too."""
+    return np.asarray(10.0 ** rng.uniform(-DECADES, 0.0, size=size) * rng.choice((-1.0, 1.0), size=size))
+
+
+def ranked(groups: np.ndarray, turn: int, rng: np.random.Generator) -> np.ndarray:
+    """Offsets in [-1, 1] that tell the members of each group apart, after some turns at random.
+
+    First each takes each rank with the others in rising and in falling order: torch.topk takes the first of equals.
+    """
+    offsets = np.zeros(groups.shape)
+    for group in np.unique(groups):
+        members = np.flatnonzero(groups == group)
+        ranks = np.linspace(-1.0, 1.0, len(members))
+        if turn < 2 * len(members):
+            offsets[members] = np.roll(ranks[:: -1 if turn % 2 else 1], turn // 2)
+        else:
+            offsets[members] = rng.permutation(ranks)
+    return offsets

@@ -1,0 +1,100 @@
+"""Points that are close to each other, on kinks together, or at an edge that float32 loses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradspec import Op, Verdict, array, verify
+from tests.right_ops.mixed import chain_partition, distances, group_norm, linear_histogram
+
+
+def _guarded(within: float) -> Op:
+    """The right rule, but 0 for points closer than that."""
+
+    def vjp(saved: tuple[np.ndarray, ...], y_bar: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return distances.vjp(saved, np.where(saved[-1] > within, y_bar, 0).astype(y_bar.dtype))
+
+    return distances.replace(vjp=vjp)
+
+
+@pytest.mark.parametrize("within", [1e-2, 1e-4, 1e-6])
+@pytest.mark.parametrize("seed", range(2))
+def test_a_guard_that_is_too_wide(within: float, seed: int) -> None:
+    """Two points that are closer than that in all of their coordinates, and not equal, are drawn."""
+    assert verify(_guarded(within), seed=seed, explain=False).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("rule", "verdict"), [("left", Verdict.PASS), ("middle", Verdict.PASS), ("none", Verdict.FAIL)]
+)
+def test_two_kinks_at_once(rule: str, verdict: Verdict) -> None:
+    """Along (-1, 2), which moves both entries, the count has one slope: neither says what each entry's may be."""
+
+    def vjp(saved: Any, y_bar: np.ndarray) -> tuple[np.ndarray]:
+        x, _, bins = saved
+        right = linear_histogram.vjp(saved, y_bar)[0]
+        left = np.clip(np.ceil(x).astype(int) - 1, 0, bins - 2)
+        behind = np.where((x > 0) & (x < bins - 1), y_bar[left + 1] - y_bar[left], 0)
+        slopes = {"left": behind, "middle": (behind + right) / 2, "none": behind + right}
+        return (slopes[rule].astype(y_bar.dtype),)
+
+    examples = ((np.array([1.0, 2.0]),), (np.array([2.0, 1.0, 1.0]),))
+    op = linear_histogram.replace(vjp=vjp, examples=examples, params={"bins": (4,)})
+    report = verify(op, examples=2, checks=["vjp_finite_difference"], explain=False)
+    assert verdict is report.verdict, str(report)
+
+
+def test_kinks_of_many_entries_at_once() -> None:
+    """Of more entries than are compared one by one, a sample is; the direction that moves them all says nothing."""
+    x = np.random.default_rng(0).integers(1, 3, size=30).astype(float)
+    op = linear_histogram.replace(examples=((x,),), params={"bins": (4,)}, sizes={"n": (1, 30)})
+    for seed in range(8):
+        report = verify(op, seed=seed, examples=1, checks=["vjp_finite_difference"], explain=False)
+        assert Verdict.FAIL is not report.verdict, str(report)
+
+
+@pytest.mark.parametrize("seed", [1, 4])
+def test_what_a_large_entry_swallows(seed: int) -> None:
+    """The sum of p = 3e7 and of what is added to it has the rounding of p, which no move by an ulp shows."""
+    p, a = np.array([27818616.572389483, -139457.5]), np.array([[-9.77, -7.76], [1.28, 0.93]])
+    b = np.array([[9.73, -9.72], [7.17, -6.92]])
+    op = chain_partition.replace(examples=((p, a, b),))
+    report = verify(op, seed=seed, checks=["vjp_finite_difference"], explain=False)
+    assert Verdict.PASS is report.verdict, str(report)
+
+
+@pytest.mark.parametrize("size", [1 + 1e-7, 1 + 1e-9])
+def test_what_no_entry_swallows(size: float) -> None:
+    """A mistake in the ninth digit is one where all entries are of ordinary size."""
+    op = chain_partition.replace(
+        vjp=lambda saved, y_bar: tuple((size * bar).astype(bar.dtype) for bar in chain_partition.vjp(saved, y_bar))
+    )
+    report = verify(op, checks=["vjp_finite_difference"], explain=False)
+    assert Verdict.FAIL is report.verdict, str(report)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_what_bends_within_a_hundredth(seed: int) -> None:
+    """Steps that are longer say little of a group that is nearly constant: shorter ones are tried."""
+    report = verify(group_norm, seed=seed, checks=["vjp_finite_difference"], explain=False)
+    assert Verdict.PASS is report.verdict, str(report)
+
+
+@pytest.mark.parametrize("seed", [5, 9, 11])
+def test_digits_that_float32_loses_on_an_edge(seed: int) -> None:
+    """exp(-x) / (1 - exp(-x)) is 5 % off at 1e-6 in float32, and right in float64: no jump of the rule."""
+
+    def forward(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.log(-np.expm1(-x)), x
+
+    def vjp(x: np.ndarray, y_bar: np.ndarray) -> tuple[np.ndarray]:
+        decay = np.exp(-x)
+        return (y_bar * (decay / (1 - decay)),)
+
+    op = Op(name="log1mexp", forward=forward, vjp=vjp, inputs={"x": array("n", lo=1e-6, hi=50)})
+    assert verify(op, seed=seed, explain=False).verdict is Verdict.FAIL
+    right = op.replace(vjp=lambda x, y_bar: (y_bar * (np.exp(-x) / -np.expm1(-x)),))
+    assert verify(right, seed=seed, explain=False).verdict is Verdict.PASS
