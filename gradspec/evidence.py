@@ -18,7 +18,7 @@ from gradspec.measurement import complex_slopes
 from gradspec.oracles.estimate import Estimate
 from gradspec.oracles.finite_difference import STEPS
 from gradspec.rounding import CONCLUSIVE, ROUNDING
-from gradspec.ties import are_varied, moves_ties_apart, ranked, uneven
+from gradspec.ties import adds_up, are_varied, moves_ties_apart, ranked, uneven
 from gradspec.trial import EPS, Trial
 
 ORACLE = 10.0  # how many of its claimed errors an oracle may be off: calibrated in VERIFICATION section 3
@@ -67,10 +67,9 @@ class Evidence(Excuses):
             # And one side of a kink is no derivative: an angle of opposite vectors, one entry lying on an edge.
             kinked = (self.estimate.width > 0).any(axis=0) & matters
             exists &= directions.both | ~(estimate.value != 0)[:, kinked].any(axis=1)
-            exists &= ~self._crosses_kinks(directions, matters)
             judgement = self._judgement(cotangent, directions, want, ORACLE * error, width, exists)
         if judgement.wrong.any():
-            judgement = self.at_edges(self._at_ties(judgement, directions), directions)
+            judgement = self.at_edges(self._at_ties(self._at_kinks(judgement, directions), directions), directions)
         if judgement.wrong.any() and second_look:
             judgement = self._confirmed(judgement, cotangent, directions)
             judgement = self._undisputed(judgement, directions)
@@ -197,21 +196,27 @@ class Evidence(Excuses):
             judged &= conclusive | (directions.entries >= 0)  # every entry is compared by itself: the rest is extra
         return Judgement(claim, want, bar, width, terms, judged, conclusive, wrong)
 
-    def _crosses_kinks(self, directions: Directions, matters: np.ndarray) -> np.ndarray:
-        """(p,) whether a direction moves several entries, not equal ones, that have a kink each.
+    def _at_kinks(self, judgement: Judgement, directions: Directions) -> Judgement:
+        """Judge no direction across several kinks: between its two slopes need not lie what the entries' add up to.
 
-        Between its two slopes need not lie what every choice of the entries' slopes adds up to: one may rise where
-        another falls, as two hats of a histogram do. The entries are compared one by one; of many, a sample is.
+        The entries are compared one by one; of many, a sample is. Equal entries moved alike, and opposite ones moved
+        against each other, may share a kink, and are judged where they do.
         """
-        kinked = (self.estimate.width > 0)[:, matters].any(axis=1)
-        if directions is not self.directions or not kinked.any():
-            return np.zeros(len(directions), dtype=bool)
-        entries = directions.entries
-        at_kinks = np.abs(self.trial.point[entries[kinked & (entries >= 0)]])
-        moved = directions.moves[:, entries[kinked & (entries >= 0)]] != 0
-        crossed = np.array([np.unique(at_kinks[row]).size for row in moved])
-        unseen = kinked & ((directions.moves != 0).sum(axis=1) > ALL_ENTRIES)
-        return np.asarray((entries < 0) & ((crossed > 1) | unseen))
+        trial, known = self.trial, np.ones(len(directions), dtype=bool)
+        kinked = (self.estimate.width > 0)[:, trial.v != 0].any(axis=1)
+        at_kinks = self.directions.entries[kinked & (self.directions.entries >= 0)]
+        met = directions.moves[:, at_kinks] != 0
+        many = (directions.moves != 0).sum(axis=1) > ALL_ENTRIES
+        many &= kinked if directions is self.directions else False
+        for p in np.flatnonzero(judgement.wrong & (directions.entries < 0) & (many | (met.sum(axis=1) > 1))):
+            apart = np.unique(np.abs(trial.point[at_kinks[met[p]]])).size > 1
+            known[p] = not (apart or adds_up(trial.outputs, trial.point, directions.moves[p], trial.v))
+        return replace(
+            judgement,
+            judged=judgement.judged & known,
+            conclusive=judgement.conclusive & known,
+            wrong=judgement.wrong & known,
+        )
 
     def _stands_still(self, directions: Directions) -> np.ndarray:
         """(p,) whether finite differences are exactly 0 along a direction in every output that y_bar looks at."""

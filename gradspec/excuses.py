@@ -56,11 +56,7 @@ class Excuses(Rounding):
         loses beyond its own conditioning: log det(x @ x.T) has the rounding of x @ x.T, and so has its rule.
         """
         unknowable = excess <= NOISE * self._lost_by_forward * terms
-        cap = (
-            CAP32
-            * EPS["float32"]
-            * (terms + np.abs(directions.moves).max(axis=1, initial=0.0) * np.abs(self.trial.v).sum())
-        )
+        cap = CAP32 * EPS["float32"] * (terms + directions.scale * self._large_slope)
         lost = self.lost_by_reference
         if lost is None:
             return bar, (excess > bar) & ((excess <= np.maximum(cap, bar)) | unknowable)
@@ -228,7 +224,11 @@ class Excuses(Rounding):
         shows that log(exp(3e7) + exp(3e7 - 20)) never has the second term.
         """
         trial = self.trial
-        slope = min(max(self.usual_slope, float(self.elsewhere[1].max(initial=0.0))), float(np.abs(trial.v).sum()))
         largest = max(float(np.abs(x).max(initial=0.0)) for x in (trial.y64, trial.point))
         ulps = ROUNDING * SATURATED + np.where(sound, STEEP * largest, 0.0)
-        return np.asarray(EPS[trial.case.dtype] * ulps * slope * directions.scale)
+        return np.asarray(EPS[trial.case.dtype] * ulps * self._large_slope * directions.scale)
+
+    @cached_property
+    def _large_slope(self) -> float:
+        """The derivative's size where it is large, but at most that of y_bar."""
+        return min(max(self.usual_slope, float(self.elsewhere[1].max(initial=0.0))), float(np.abs(self.trial.v).sum()))

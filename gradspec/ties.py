@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 MANY_SLOPES = 8  # different ones
 DECADES = 1.5  # of very uneven offsets
+BLOCKS = 24  # parts of a direction, at most, that are followed by themselves
+STEP = 2.0**-12  # along them: little beside what bends, and far from rounding
+NEARLY = 2.0**-6  # of the sum: what smooth functions of several entries lack over such a step is less
 
 
 def moves_ties_apart(moves: np.ndarray, groups: np.ndarray, tied: np.ndarray) -> np.ndarray:
@@ -42,3 +47,22 @@ def ranked(groups: np.ndarray, turn: int, rng: np.random.Generator) -> np.ndarra
         else:
             offsets[members] = rng.permutation(ranks)
     return offsets
+
+
+def adds_up(function: Callable[[np.ndarray], np.ndarray], point: np.ndarray, move: np.ndarray, v: np.ndarray) -> bool:
+    """Whether *function* (n,) -> (m,) changes along *move* (n,) by what it changes along the entries' parts of it.
+
+    Then its kinks have nothing to do with each other, as those of two hats of a histogram: one may rise where another
+    falls, and between the two slopes of both together need not lie what valid choices of each add up to. At a tie
+    of a maximum they have: it rises once, however many of its entries rise.
+    """
+    base = function(point)
+    blocks = np.array_split(np.flatnonzero(move), BLOCKS)
+    parts = [np.where(np.isin(np.arange(move.size), block), move, 0.0) for block in blocks if block.size]
+    for step in (STEP, -STEP):
+        together = function(point + step * move) - base
+        singly = [function(point + step * part) - base for part in parts]
+        lacking = np.abs(v) * np.abs(together - np.sum(singly, axis=0))
+        if not lacking.sum() <= NEARLY * (np.abs(v) * np.abs(singly)).sum():
+            return False
+    return True

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradspec import Op, Verdict, array, verify
+from gradspec import Op, Verdict, array, real, verify
 from tests.right_ops.mixed import chain_partition, distances, group_norm, linear_histogram
 
 
@@ -27,33 +27,71 @@ def test_a_guard_that_is_too_wide(within: float, seed: int) -> None:
     assert verify(_guarded(within), seed=seed, explain=False).verdict is Verdict.FAIL
 
 
-@pytest.mark.parametrize(
-    ("rule", "verdict"), [("left", Verdict.PASS), ("middle", Verdict.PASS), ("none", Verdict.FAIL)]
-)
+@pytest.mark.parametrize(("rule", "verdict"), [("left", Verdict.PASS), ("right", Verdict.PASS), ("none", Verdict.FAIL)])
 def test_two_kinks_at_once(rule: str, verdict: Verdict) -> None:
-    """Along (-1, 2), which moves both entries, the count has one slope: neither says what each entry's may be."""
+    """Along (-1, 2), which moves both entries, the sum has one slope: neither says what each entry's may be."""
 
-    def vjp(saved: Any, y_bar: np.ndarray) -> tuple[np.ndarray]:
-        x, _, bins = saved
-        right = linear_histogram.vjp(saved, y_bar)[0]
-        left = np.clip(np.ceil(x).astype(int) - 1, 0, bins - 2)
-        behind = np.where((x > 0) & (x < bins - 1), y_bar[left + 1] - y_bar[left], 0)
-        slopes = {"left": behind, "middle": (behind + right) / 2, "none": behind + right}
-        return (slopes[rule].astype(y_bar.dtype),)
+    def forward(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.maximum(1 - np.abs(x - 1), 0).sum(keepdims=True), x
 
-    examples = ((np.array([1.0, 2.0]),), (np.array([2.0, 1.0, 1.0]),))
-    op = linear_histogram.replace(vjp=vjp, examples=examples, params={"bins": (4,)})
-    report = verify(op, examples=2, checks=["vjp_finite_difference"], explain=False)
+    def vjp(x: np.ndarray, y_bar: np.ndarray) -> tuple[np.ndarray]:
+        left = ((x > 0) & (x <= 1)).astype(x.dtype) - ((x > 1) & (x <= 2))
+        right = ((x >= 0) & (x < 1)).astype(x.dtype) - ((x >= 1) & (x < 2))
+        return (y_bar * {"left": left, "right": right, "none": left + right + 3}[rule],)
+
+    again = ((np.array([1.0, 2.0]),),) * 20  # each with a direction of its own
+    op = Op(name="hat", forward=forward, vjp=vjp, inputs={"x": real("n")}, examples=again)
+    report = verify(op, examples=20, checks=["vjp_finite_difference"], explain=False)
     assert verdict is report.verdict, str(report)
+
+
+@pytest.mark.parametrize("opposite", [-3.0, 3.0])
+@pytest.mark.parametrize(("rule", "verdict"), [("right", Verdict.PASS), ("twice", Verdict.FAIL)])
+def test_kinks_of_opposite_and_equal_entries(rule: str, opposite: float, verdict: Verdict) -> None:
+    """Each has one of its own: moved together, the one falls where the other rises, and the sum stands still."""
+
+    def forward(x: np.ndarray, q: np.ndarray) -> tuple[np.ndarray, Any]:
+        return (q * np.abs(np.abs(x) - 3)).sum(keepdims=True), (x, q)
+
+    def vjp(saved: Any, y_bar: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        x, q = saved
+        rises = (x >= 3) | ((x >= -3) & (x < 0))
+        slopes = np.where(rises, 1, -1) * (2 if rule == "twice" else 1)
+        return (y_bar * q * slopes).astype(x.dtype), y_bar * np.abs(np.abs(x) - 3)
+
+    op = Op(
+        name="weighted_distances",
+        forward=forward,
+        vjp=vjp,
+        inputs={"x": real("n"), "q": real("n")},
+        examples=((np.array([3.0, opposite]), np.array([1.0, -1.0])),),
+    )
+    report = verify(op, examples=1, checks=["vjp_finite_difference"], explain=False)
+    assert verdict is report.verdict, str(report)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-6, 1e-20])
+def test_float32_alone_is_wrong_where_all_is_small(size: float) -> None:
+    """A derivative that is nowhere large is no less known for it."""
+
+    def vjp(x: np.ndarray, y_bar: np.ndarray) -> tuple[np.ndarray]:
+        return (y_bar * x * x.dtype.type(size * (2 if x.dtype == np.float64 else 2.1)),)
+
+    op = Op(
+        name="small_square",
+        forward=lambda x: (x * x * x.dtype.type(size), x),
+        vjp=vjp,
+        inputs={"x": array("n", lo=0.1, hi=10)},
+    )
+    assert verify(op, explain=False).verdict is Verdict.FAIL
 
 
 def test_kinks_of_many_entries_at_once() -> None:
     """Of more entries than are compared one by one, a sample is; the direction that moves them all says nothing."""
-    x = np.random.default_rng(0).integers(1, 3, size=30).astype(float)
-    op = linear_histogram.replace(examples=((x,),), params={"bins": (4,)}, sizes={"n": (1, 30)})
-    for seed in range(8):
-        report = verify(op, seed=seed, examples=1, checks=["vjp_finite_difference"], explain=False)
-        assert Verdict.FAIL is not report.verdict, str(report)
+    x = np.arange(1.0, 31.0)
+    op = linear_histogram.replace(examples=((x,),) * 20, params={"bins": (40,)}, sizes={"n": (1, 30)})
+    report = verify(op, examples=20, checks=["vjp_finite_difference"], explain=False)
+    assert Verdict.FAIL is not report.verdict, str(report)
 
 
 @pytest.mark.parametrize("seed", [1, 4])
@@ -83,18 +121,20 @@ def test_what_bends_within_a_hundredth(seed: int) -> None:
     assert Verdict.PASS is report.verdict, str(report)
 
 
-@pytest.mark.parametrize("seed", [5, 9, 11])
+@pytest.mark.parametrize("seed", range(2))
 def test_digits_that_float32_loses_on_an_edge(seed: int) -> None:
     """exp(-x) / (1 - exp(-x)) is 5 % off at 1e-6 in float32, and right in float64: no jump of the rule."""
 
     def forward(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return np.log(-np.expm1(-x)), x
+        return np.log(-np.expm1(-np.abs(x))), x
 
     def vjp(x: np.ndarray, y_bar: np.ndarray) -> tuple[np.ndarray]:
         decay = np.exp(-x)
         return (y_bar * (decay / (1 - decay)),)
 
-    op = Op(name="log1mexp", forward=forward, vjp=vjp, inputs={"x": array("n", lo=1e-6, hi=50)})
-    assert verify(op, seed=seed, explain=False).verdict is Verdict.FAIL
+    edge = {"x": np.array([1e-6])}
+    op = Op(name="log1mexp", forward=forward, vjp=vjp, inputs={"x": array("n", lo=1e-6, hi=50)}, examples=(edge,))
+    report = verify(op, seed=seed, examples=1, checks=["vjp_finite_difference"], explain=False)
+    assert report.verdict is Verdict.FAIL
     right = op.replace(vjp=lambda x, y_bar: (y_bar * (np.exp(-x) / -np.expm1(-x)),))
     assert verify(right, seed=seed, explain=False).verdict is Verdict.PASS
