@@ -20,6 +20,7 @@ SHARED = {"float64": BRANCH, "float32": 2.0**-7}  # of the terms: what entries p
 JUMPED = 100.0  # times the bar: no rounding of a rule that is within it elsewhere
 INSIDE = 2.0**-26  # of a step: as good as the edge of a domain, for all that has no jump there
 NEARLY = 2.0**-10  # of what a rule is off by on the edge: what agrees but for this much agrees
+LOGARITHMS = 1e4  # ordinary numbers above this are none of probabilities
 STEEP = 4.0  # times the measured change of a derivative within an ulp: several roundings may add up
 
 
@@ -56,7 +57,7 @@ class Excuses(Rounding):
         loses beyond its own conditioning: log det(x @ x.T) has the rounding of x @ x.T, and so has its rule.
         """
         unknowable = excess <= NOISE * self._lost_by_forward * terms
-        cap = CAP32 * EPS["float32"] * (terms + directions.scale * self._large_slope)
+        cap = CAP32 * EPS["float32"] * (terms + self._large_terms(directions))
         lost = self.lost_by_reference
         if lost is None:
             return bar, (excess > bar) & ((excess <= np.maximum(cap, bar)) | unknowable)
@@ -223,12 +224,32 @@ class Excuses(Rounding):
         The logarithm of a probability has the rounding of a number as large as x or y, and so has p: no move by an ulp
         shows that log(exp(3e7) + exp(3e7 - 20)) never has the second term.
         """
-        trial = self.trial
-        largest = max(float(np.abs(x).max(initial=0.0)) for x in (trial.y64, trial.point))
-        ulps = ROUNDING * SATURATED + np.where(sound, STEEP * largest, 0.0)
-        return np.asarray(EPS[trial.case.dtype] * ulps * self._large_slope * directions.scale)
+        ulps = ROUNDING * SATURATED + np.where(sound, STEEP * self._largest, 0.0)
+        return np.asarray(EPS[self.trial.case.dtype] * ulps * self._large_terms(directions))
 
     @cached_property
-    def _large_slope(self) -> float:
-        """The derivative's size where it is large, but at most that of y_bar."""
-        return min(max(self.usual_slope, float(self.elsewhere[1].max(initial=0.0))), float(np.abs(self.trial.v).sum()))
+    def _largest(self) -> float:
+        """The largest |x| or |y|; less where ordinary numbers are far too large for logarithms, such as 1e14 Hz."""
+        trial, sizes = self.trial, []
+        for name, domain in zip(trial.op.inputs, trial.domains, strict=True):
+            if name in trial.slices:
+                x = float(np.abs(trial.point[trial.slices[name]]).max(initial=0.0))
+                sizes.append((x, max(map(abs, domain.typical))))
+        sizes.append((float(np.abs(trial.y64).max(initial=0.0)), float(self.ordinary[0].max(initial=0.0))))
+        return max(size / max(1.0, usual / LOGARITHMS) for size, usual in sizes)
+
+    @cached_property
+    def _large_slopes(self) -> np.ndarray:
+        """(n',) |x_bar| where it is large."""
+        elsewhere = self.elsewhere[1]
+        return np.fmax(self.usual_slopes, elsewhere) if elsewhere.size else self.usual_slopes
+
+    def _large_terms(self, directions: Directions) -> np.ndarray:
+        """(p,) the derivative's size where it is large, for the input that is moved, but at most that of y_bar."""
+        slopes, trial = self._large_slopes, self.trial
+        of_input = {
+            name: slopes[where] if slopes.size == trial.point.size else slopes for name, where in trial.slices.items()
+        }
+        largest = {name: float(mine.max(initial=0.0)) for name, mine in of_input.items()}
+        usual = np.array([largest[name] for name in directions.inputs])
+        return np.asarray(directions.scale * np.minimum(usual, np.abs(trial.v).sum()))

@@ -21,7 +21,7 @@ from gradspec.directions import (
     tied_entries,
     together,
 )
-from gradspec.nearby import at_ordinary, nearby, only_float32, usual_slope
+from gradspec.nearby import at_ordinary, nearby, only_float32, usual_slopes
 from gradspec.oracles.complex_step import complex_step
 from gradspec.oracles.estimate import Estimate
 from gradspec.oracles.finite_difference import STEPS, finite_difference
@@ -260,9 +260,9 @@ class Measurement:
         return at_ordinary(self.trial)
 
     @cached_property
-    def usual_slope(self) -> float:
-        """The largest |x_bar| at a few ordinary points: more of them than :attr:`ordinary`, and dearer."""
-        return usual_slope(self.trial)
+    def usual_slopes(self) -> np.ndarray:
+        """(n',) the largest |x_bar| at a few ordinary points: more of them than :attr:`ordinary`, and dearer."""
+        return usual_slopes(self.trial)
 
     @cached_property
     def is_coarse(self) -> bool:

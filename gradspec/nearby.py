@@ -35,15 +35,15 @@ def at_ordinary(trial: Trial) -> tuple[np.ndarray, np.ndarray]:
     return trial.pulled_back(drawn, trial.y_bar64)
 
 
-def usual_slope(trial: Trial) -> float:
-    """The largest entry of the rule's cotangents at a few points drawn from the ordinary part of the domain."""
-    rng, largest = np.random.default_rng((trial.case.seed, 15)), 0.0
+def usual_slopes(trial: Trial) -> np.ndarray:
+    """(n',) the largest |x_bar| at a few points drawn from the ordinary part of the domain."""
+    rng, found = np.random.default_rng((trial.case.seed, 15)), []
     for _ in range(DRAWN):
         pairs = zip(trial.drawn64, trial.domains, strict=True)
         drawn = [d.repaired(rng.uniform(*d.typical, size=u.shape)) if u.dtype.kind == "f" else u for u, d in pairs]
-        x_bar = trial.pulled_back(drawn, trial.y_bar64)[1]
-        largest = max(largest, float(np.abs(x_bar[np.isfinite(x_bar)]).max(initial=0.0)))
-    return largest
+        x_bar = np.abs(trial.pulled_back(drawn, trial.y_bar64)[1])
+        found.append(np.where(np.isfinite(x_bar), x_bar, 0.0))
+    return np.asarray(np.max(found, axis=0))
 
 
 def only_float32(usual: np.ndarray, others: Iterable[np.ndarray]) -> bool:
