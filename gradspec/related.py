@@ -43,7 +43,7 @@ def beside(
     """Values close to those of an earlier input, on both sides of a threshold for the distance and exactly there.
 
     A branch on the difference of two inputs (a Huber loss, a kernel with a cutoff) is hardly ever drawn otherwise. The
-    thresholds are the params and the numbers of the op's code; without any, 1. Every other row is moved as a point is:
+    thresholds are the params and the numbers of the op's code; without any, 1. Every fourth row is moved as a point is:
     its Euclidean distance is what a threshold meets, where each entry of the other rows has one of its own.
 
     Args:
@@ -56,19 +56,28 @@ def beside(
     x = _with_rows_of(others, domain, shape, rng, share=1.0)
     order = rng.permutation(math.prod(shape)).reshape(shape) + rng.integers(4)
     limits = [limit for limit in (*thresholds(params), *domain.numbers) if limit <= FARTHEST]
+    signs = rng.choice((-1.0, 1.0), size=shape)
     if limits:  # just outside, just inside, deep inside and exactly there by turns
         near, deep = rng.uniform(*NEAR, size=shape), rng.uniform(*DEEP, size=shape)
+        there = rng.choice(limits, size=shape)
+        signs = np.where(_is_exact(x, signs * there), signs, -signs)
+        # Most sums are rounded, and then the distance is another one: it is exactly there more often where it can be.
         aside = np.choose(order % 4, (near, -near, -deep, np.zeros(shape)))
-        distances = rng.choice(limits, size=shape) * (1.0 + aside)
+        distances = there * (1.0 + np.where(_is_exact(x, signs * there) & (order % 4 == 0), 0.0, aside))
     else:
         distances = np.where(order % 4 == 3, 1.0, 10.0 ** rng.uniform(-2.0, 0.0, size=shape))
-    moves = distances * rng.choice((-1.0, 1.0), size=shape)
+    moves = distances * signs
     if len(shape) > 1 and shape[-1] > 1:
         directions = rng.normal(size=shape)
         directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
-        points = (np.arange(math.prod(shape[:-1])) + rng.integers(2)).reshape(*shape[:-1], 1) % 2 == 0
+        points = (np.arange(math.prod(shape[:-1])) + rng.integers(4)).reshape(*shape[:-1], 1) % 4 == 0
         moves = np.where(points, distances[..., :1] * directions, moves)
     return domain.repaired(x + moves)
+
+
+def _is_exact(x: np.ndarray, moves: np.ndarray) -> np.ndarray:
+    """Whether the difference of x + moves and x is what x was moved by."""
+    return np.asarray((x + moves) - x == moves)
 
 
 def _with_rows_of(

@@ -20,7 +20,7 @@ import numpy as np
 from experiments.config import Config
 from experiments.execute import execute
 
-KILLS = 60
+KILLS = 30
 """How many at least, at random moments."""
 TEAR = "tear"
 SYNC = "sync"

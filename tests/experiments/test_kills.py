@@ -74,7 +74,7 @@ def assert_same(config: Config, root: Path, folders: int) -> None:
     ("together", "run"), [("1", MANY), ("2", MANY), ("1", BY_ADAM)], ids=["one", "two", "CNN by Adam"]
 )
 def test_killed_at_random_moments(tmp_path: Path, together: str, run: Config) -> None:
-    """One process on a run, or two at once on the same: 60 are killed, and every run ends with the same bits."""
+    """One process on a run, or two at once on the same: 30 are killed, and every run ends with the same bits."""
     said = killing(together, run, tmp_path)
 
     assert KILLS <= sum(said["kills"])

@@ -50,7 +50,7 @@ def test_resume_is_what_happens_anyway(capsys: pytest.CaptureFixture[str], tmp_p
 @pytest.mark.parametrize("name", [one.name for one in EXPERIMENTS])
 def test_every_experiment_runs_again_to_the_bit(name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """The smallest budget of each: twice the same files, and something to tell."""
-    small = ["--epochs", "2", "--train-points", "60", "--validation-points", "30", "--test-points", "30"]
+    small = ["--epochs", "1", "--train-points", "60", "--validation-points", "30", "--test-points", "30"]
     arguments = [name, "--quick", "--seeds", "0", "--workers", "1", *small]
     for folder in ("first", "second"):
         assert run.main([*arguments, "--out", str(tmp_path / folder)]) == 0

@@ -25,13 +25,11 @@ MUTANTS: dict[str, tuple[Callable[[np.ndarray], Any], str]] = {
 
 
 def _mutants() -> Iterator[Any]:
-    """Each input with one mutant, by turns; `sh .ci/tox mutants` tries all of them, and many more, on every input."""
-    turns = itertools.cycle(MUTANTS)
-    for op in OPS:
-        for position, (name, domain) in enumerate(op.inputs.items()):
-            if domain.differentiable:
-                mutant = next(turns)
-                yield pytest.param(op, position, mutant, id=f"{op.name}-{name}-{mutant}")
+    """One input of each op with one mutant, by turns; `sh .ci/tox mutants` tries all, and many more, on every input."""
+    for turn, (op, mutant) in enumerate(zip(OPS, itertools.cycle(MUTANTS))):
+        positions = [position for position, domain in enumerate(op.inputs.values()) if domain.differentiable]
+        position = positions[turn // len(MUTANTS) % len(positions)]
+        yield pytest.param(op, position, mutant, id=f"{op.name}-{[*op.inputs][position]}-{mutant}")
 
 
 def _mutated(op: Op, position: int, change: Callable[[np.ndarray], Any]) -> Op:

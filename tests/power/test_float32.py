@@ -100,10 +100,9 @@ def _kernel_op(vjp: Any, *dtypes: str, torch: Any = None) -> Op:
 
 
 @pytest.mark.parametrize("torch", [None, lambda x: x.softmax(-1)], ids=["alone", "beside torch"])
-@pytest.mark.parametrize("seed", range(3))
-def test_what_computes_in_float32_alone_is_verified(seed: int, torch: Any) -> None:
+def test_what_computes_in_float32_alone_is_verified(torch: Any) -> None:
     """Differences of such a forward are as rough as its outputs, also over the finer steps of small inputs."""
-    report = verify(_kernel_op(_kernel_vjp, "float32", torch=torch), seed=seed)
+    report = verify(_kernel_op(_kernel_vjp, "float32", torch=torch))
 
     assert Verdict.PASS is report.verdict, str(report)
 

@@ -202,6 +202,7 @@ WRONG: tuple[tuple[str, Callable[[], Op]], ...] = (
     ("x and -x", largest_of_a_row),
     ("a and -a in two inputs", largest_magnitude),
     ("a number of the code", lambda: strict_on_both_sides(0.75)),
+    ("a number that sums round off", lambda: strict_on_both_sides(1.345)),
     ("a distance of 1", lambda: strict_on_both_sides(1.0)),
     ("0 in one input, 1 in the other", zero_to_the_one),
     ("rows of y_bar that cancel", rows_that_cancel),

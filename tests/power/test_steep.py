@@ -12,7 +12,7 @@ from gradspec import Op, Verdict, array, nonzero, positive, real, verify
 
 torch = pytest.importorskip("torch")
 
-SEEDS = (1, 2, 4, 7, 8, 18)  # at which right ops were accused; now that the draws are others, two do for what passes
+SEEDS = (1, 2, 4, 7, 8, 18)  # at which right ops were accused; now that the draws are others, one does for what passes
 
 
 def _sine_of_product(x: np.ndarray, a: np.ndarray) -> tuple[np.ndarray, Any]:
@@ -123,11 +123,10 @@ RIGHT = (
 )
 
 
-@pytest.mark.parametrize("seed", SEEDS[:2])
 @pytest.mark.parametrize("op", RIGHT, ids=lambda op: op.name)
-def test_a_right_op_is_not_accused(op: Op, seed: int) -> None:
+def test_a_right_op_is_not_accused(op: Op) -> None:
     """No FAIL: what cannot be known there is not compared."""
-    report = verify(op, seed=seed, explain=False)
+    report = verify(op, seed=SEEDS[0], explain=False)
     assert Verdict.FAIL is not report.verdict, str(report)
     assert report.compared > 0
 

@@ -19,13 +19,13 @@ def _evidence(op: Any, seed: int) -> Evidence:
     return Evidence(Trial(op, Case(sizes=sizes, lead=(), params={}, keys={}, drawn=drawn, dtype="float64", seed=seed)))
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 def test_singular_values_of_zero_have_many_derivatives(seed: int) -> None:
     """Next to diag(2, 1) the second one moves with the last entry; from 0, that moves the first one alone."""
     assert not _evidence(singular_values, seed).of_rule.wrong.any()
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 def test_but_not_any(seed: int) -> None:
     """Ten times as much occurs nowhere."""
 
