@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from gradspec.caller import CallFailedError
-from gradspec.checks import CHECKS, ORACLES, Check, selected
+from gradspec.checks import CHECKS, ORACLES, Check, Outcome, selected
 from gradspec.counterexample import Counterexample
 from gradspec.domains import Case
 from gradspec.drawing import DEFAULT_EXAMPLES, draw
@@ -29,6 +29,7 @@ from gradspec.threads import one_thread
 from gradspec.trial import Trial
 
 MIN_ORDINARY = 5  # ordinary draws before "forward is not finite in most of them" is said
+DECLARED = "examples["  # begins the label of a case that the declaration gives
 MIN_DISPUTES = 3  # a reference is refused only if it contradicts finite differences in most ordinary cases
 
 
@@ -89,6 +90,7 @@ class Run:
         self.reach = Reach()
         self.replayable = True
         self.shrunk: list[Case] = []
+        self.given: dict[tuple[str, str], tuple[int, int]] = {}
         self.started = time.monotonic()
         known = [check.name for check in CHECKS]
         for name in op.exceptions:
@@ -109,6 +111,8 @@ class Run:
                 self.outside += 1
                 self.ordinary_outside += case.ordinary
                 self.outside_at = min(filter(None, (self.outside_at, case)), key=_entries)
+            if inside and case.label.startswith(DECLARED):
+                self._expect(case.label, trial)
             self.was_flat = inside and case.ordinary and trial.is_flat
             evidence, worst = Evidence(trial), 0.0
             seen = Seen.of(self.op, case, sampled=sampled)
@@ -120,6 +124,8 @@ class Run:
                     outcomes = tally.check.function(trial, evidence)
                     tally.add(case, outcomes, seen)
                     worst = max([worst, *(outcome.discrepancy for outcome in outcomes)])
+                    if tally.check.oracle:
+                        self._count(case.label, outcomes)
                     if any(outcome.conclusive for outcome in outcomes):
                         self.reach.add_layout(case)
                         if tally.check.oracle:
@@ -127,6 +133,18 @@ class Run:
                 tally.evaluations += trial.evaluations - before
         self.is_decided = not self.explain and self._has_failed()
         return worst
+
+    def _expect(self, label: str, trial: Trial) -> None:
+        """The author of an example believes that all of it is judged."""
+        for name, where in trial.slices.items():
+            self.given.setdefault((label, name), (0, where.stop - where.start))
+
+    def _count(self, label: str, outcomes: Sequence[Outcome]) -> None:
+        for outcome in outcomes:
+            key = label, outcome.input
+            if key in self.given:
+                most, size = self.given[key]
+                self.given[key] = max(most, outcome.entries), size
 
     def _has_failed(self) -> bool:
         """Whether a check has failed where neither a declared exception nor a wrong declaration may be why."""
@@ -163,6 +181,11 @@ class Run:
             examples=self.examples,
             outside=self.outside,
             outside_at="" if self.outside_at is None else self._shown(self.outside_at),
+            unjudged=tuple(
+                f"{label}: {most} of the {size} entries of {name} could be judged"
+                for (label, name), (most, size) in self.given.items()
+                if most < size and not self.is_decided
+            ),
             seconds=time.monotonic() - self.started,
             reach=self.reach,
             oracles=ORACLES,

@@ -85,6 +85,7 @@ class Report:
         examples: Examples drawn.
         outside: Examples of which only forward was judged, if anything, because it is not finite there.
         outside_at: The smallest of them, in words; "" if there is none.
+        unjudged: Of which of the examples that the declaration gives no oracle could judge every entry, in words.
         seconds: Wall-clock time.
         reach: The magnitudes, sizes and params that were looked at.
     """
@@ -96,6 +97,7 @@ class Report:
     examples: int
     outside: int = 0
     outside_at: str = ""
+    unjudged: tuple[str, ...] = ()
     seconds: float = 0.0
     reach: Reach = field(default_factory=Reach, repr=False)
     oracles: frozenset[str] = field(default=frozenset(), repr=False)
@@ -125,6 +127,7 @@ class Report:
             "examples": self.examples,
             "outside": self.outside,
             "outside_at": self.outside_at,
+            "unjudged": list(self.unjudged),
             "seconds": round(self.seconds, 3),
             "compared": self.compared,
             "resolution": _json_number(self.resolution),

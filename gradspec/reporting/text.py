@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gradspec.spec import Op
 
 WIDTH = 74  # column of the check's name in the first line
+SHOWN = 3  # examples of the declaration that were not judged
 MARKS = {Verdict.PASS: "ok", Verdict.FAIL: "FAIL", Verdict.INCONCLUSIVE: "?", Verdict.SKIPPED: "-"}
 
 
@@ -48,6 +49,9 @@ def report_text(report: Report) -> str:
     ]
     if report.outside:
         lines.append(f"  {outside(report)}")
+    lines += [f"  {line}" for line in report.unjudged[:SHOWN]]
+    if len(report.unjudged) > SHOWN:
+        lines.append(f"  and {len(report.unjudged) - SHOWN} more like these")
     width = max((len(check.name) for check in report.checks), default=0)
     for check in report.checks:
         detail = check.reason

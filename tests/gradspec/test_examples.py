@@ -1,0 +1,55 @@
+"""The examples of a declaration: a report says which of them no oracle could judge."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gradspec import Op, real, verify
+from gradspec.examples import declared_examples
+from tests.right_ops.mixed import distances
+
+RELU = Op(
+    name="relu",
+    forward=lambda x: (np.maximum(x, 0), x),
+    vjp=lambda x, y_bar: (y_bar * (x > 0),),
+    inputs={"x": real("n")},
+)
+FAR, CLOSE, SAME = np.array([[10.0, 2.0]]), np.array([[10.00001, 2.0]]), np.array([[10.0, 2.0]])
+KINK = "examples[0]: 0 of the 2 entries of x could be judged"
+
+
+@pytest.mark.parametrize("points", [(FAR, SAME), (FAR, -FAR)], ids=["equal", "apart"])
+def test_what_is_judged_is_not_told(points: tuple[np.ndarray, np.ndarray]) -> None:
+    """On a kink, any slope between those of its sides is right: that is judged."""
+    assert verify(distances.replace(examples=(points,)), examples=2).unjudged == ()
+    assert verify(RELU.replace(examples=((np.array([0.0, 1.0, 0.0]),),)), examples=2).unjudged == ()
+
+
+def test_what_is_not_judged_is_told() -> None:
+    """A kink that is closer than the steps of differences hides what is there."""
+    report = verify(distances.replace(examples=((FAR, CLOSE), (FAR, -FAR))), examples=4)
+
+    assert (KINK, KINK.replace(" of x ", " of y ")) == report.unjudged
+    assert f"  {KINK}\n" in str(report)
+    assert list(report.unjudged) == report.to_dict()["unjudged"]
+
+
+def test_many_are_not_told_one_by_one() -> None:
+    """Three lines are enough to see that something is not as it was meant."""
+    report = verify(distances.replace(examples=((FAR, CLOSE),) * 3), examples=6)
+
+    assert 6 == len(report.unjudged)
+    assert "  and 3 more like these\n" in str(report)
+
+
+def test_a_failure_found_at_once_says_nothing_of_the_rest() -> None:
+    """The run ends with it: what was not looked at is no news."""
+    wrong = distances.replace(vjp=lambda saved, y_bar: tuple(-bar for bar in distances.vjp(saved, y_bar)))
+    assert verify(wrong.replace(examples=((FAR, CLOSE), (FAR, -FAR))), explain=False).unjudged == ()
+
+
+def test_their_labels_are_what_a_report_knows_them_by() -> None:
+    """The engine asks for what is labelled so."""
+    cases = declared_examples(RELU.replace(examples=((np.ones(1),), (np.ones(2),))))
+    assert ["examples[0]", "examples[1]"] == [case.label for case in cases]
