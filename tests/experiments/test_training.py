@@ -25,6 +25,8 @@ LEARNS: dict[tuple[str, str], dict[str, Any]] = {
     ("net", "adam"): {**DRAWN, "lr": 0.002},
 }
 """Budgets and step sizes with which a network learns in a few epochs."""
+LEARNING = {one.run_id: one for one in (replace(one, **LEARNS[one.model, one.optimizer]) for one in VARIANTS.values())}
+"""Each variant with these; those that differed in what is replaced are one."""
 
 
 def run(config: Config, start: State | None = None) -> list[tuple[Epoch, State]]:
@@ -56,9 +58,10 @@ def test_different_seeds_differ(variant: Config) -> None:
     assert not np.array_equal(load(variant).train.x, load(other).train.x)
 
 
+@pytest.mark.parametrize("variant", LEARNING.values(), ids=LEARNING)
 def test_the_loss_falls(variant: Config) -> None:
     """With the points and epochs of --quick, the last mean training loss is less than half of the first."""
-    losses = [row.loss_epoch_mean for row, _ in run(replace(variant, **LEARNS[variant.model, variant.optimizer]))]
+    losses = [row.loss_epoch_mean for row, _ in run(variant)]
 
     assert losses[-1] < losses[0] / 2
 

@@ -137,9 +137,8 @@ FEW_DIGITS = {
 }
 
 
-@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", FEW_DIGITS)
-def test_float64_is_not_taken_for_float32(name: str, seed: int) -> None:
+def test_float64_is_not_taken_for_float32(name: str) -> None:
     """Few values, or values that float32 happens to have, are no rounding."""
     function, high = FEW_DIGITS[name]
     op = Op(
@@ -148,7 +147,7 @@ def test_float64_is_not_taken_for_float32(name: str, seed: int) -> None:
         vjp=lambda x, y_bar: (0.0 * x + 0.0 * y_bar,),
         inputs={"x": real("n", lo=-high, hi=high, typical=(-high, high))},
     )
-    report = verify(op, seed=seed, checks=["contract"])
+    report = verify(op, checks=["contract"])
 
     assert Verdict.FAIL not in {check.verdict for check in report.checks}, str(report)
 

@@ -86,11 +86,10 @@ OVERFLOWING = [
 ]
 
 
-@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("op", [pytest.param(op, id=op.name) for op in OVERFLOWING])
-def test_a_forward_that_is_not_finite_where_its_reference_is_fails(op: Op, seed: int) -> None:
+def test_a_forward_that_is_not_finite_where_its_reference_is_fails(op: Op) -> None:
     """The classic: exp of a large entry. The vjp cannot be judged there, and everywhere else all is right."""
-    (found,) = [check for check in verify(op, seed=seed).failures if check.name == "value_torch"]
+    (found,) = [check for check in verify(op).failures if check.name == "value_torch"]
     assert f"{op.name}: forward is not finite where its torch reference is" in found.message
 
 

@@ -167,8 +167,7 @@ def test_wrong_on_an_edge_alone(edges: tuple[float, float], wrong: float, seed: 
     assert verify(op, seed=seed, explain=False).verdict is Verdict.FAIL
 
 
-@pytest.mark.parametrize("careful", [True, False])
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(("careful", "seed"), [(True, 0), (False, 0), (False, 1)])
 def test_a_probability_of_one(careful: bool, seed: int) -> None:
     """One zero in a product of complements: a quotient with a guard says 0 of it, and so it does a few ulps aside."""
 
