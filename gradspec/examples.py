@@ -11,6 +11,8 @@ from gradspec.errors import DeclarationError
 from gradspec.intervals import interval
 from gradspec.spec import Op
 
+DECLARED = "examples["  # begins the label of each of these cases
+
 
 def declared_examples(op: Op, dtype: str = "float64") -> Iterator[Case]:
     """The cases of ``Op(examples=...)``.
@@ -40,7 +42,7 @@ def declared_examples(op: Op, dtype: str = "float64") -> Iterator[Case]:
             drawn=tuple(_inside(op, arrays, sizes, f"examples[{position}]", dtype)),
             dtype=dtype,
             seed=position,
-            label=f"examples[{position}]",
+            label=f"{DECLARED}{position}]",
         )
 
 

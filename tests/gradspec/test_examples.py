@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gradspec import Op, real, verify
+from gradspec import DeclarationError, Op, real, verify
 from gradspec.examples import declared_examples
 from tests.right_ops.mixed import distances
 
@@ -47,6 +47,24 @@ def test_a_failure_found_at_once_says_nothing_of_the_rest() -> None:
     """The run ends with it: what was not looked at is no news."""
     wrong = distances.replace(vjp=lambda saved, y_bar: tuple(-bar for bar in distances.vjp(saved, y_bar)))
     assert verify(wrong.replace(examples=((FAR, CLOSE), (FAR, -FAR))), explain=False).unjudged == ()
+
+
+def test_where_no_oracle_is_asked_nothing_is_told() -> None:
+    """A run of the contract alone judges no derivative at all."""
+    assert verify(distances.replace(examples=((FAR, CLOSE),)), examples=2, checks=["contract"]).unjudged == ()
+
+
+def test_a_name_that_is_no_variable_is_not_replayed_by_it() -> None:
+    """A dot is allowed in an op's name, and means something else in the call."""
+    wrong = RELU.replace(name="my.relu", vjp=lambda x, y_bar: (-y_bar * (x > 0),))
+    message = verify(wrong, examples=4, checks=["vjp_finite_difference"]).failures[0].message
+    assert "  Replay       gradspec.verify(op, seed=0," in message
+
+
+def test_a_required_needs_is_told_how_it_may_be() -> None:
+    """The keyword is optional: most calls do without."""
+    with pytest.raises(DeclarationError, match=r"allowed: \(saved, y_bar\), and needs=None if"):
+        RELU.replace(vjp=lambda x, y_bar, needs: (y_bar * (x > 0),))
 
 
 def test_their_labels_are_what_a_report_knows_them_by() -> None:
