@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,35 @@ def test_what_is_0_at_every_input_is_rounded_by_its_reference(seed: int, offset:
     )
     report = verify(op, seed=seed, checks=["value_torch"])
     assert accused is (Verdict.FAIL is report.verdict), str(report)
+
+
+TO_THE_28TH = 2.0**28
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    ("value", "reference", "accused"),
+    [
+        (lambda x: 0 * x + (0.1 + 0.2 - 0.3), lambda x: 0 * x, ()),
+        (lambda x: 1e-16 * np.sin(TO_THE_28TH * x), lambda x: 1e-16 * (TO_THE_28TH * x).cos(), ()),
+        (lambda x: 1e-17 * x, lambda x: 2e-17 * x, ("float64", "float32")),
+        (lambda x: 1e-10 + 0 * x, lambda x: 0 * x, ("float64",)),
+    ],
+    ids=["a constant", "what scatters", "but not a small number that follows its input", "nor one that is too large"],
+)
+def test_what_rounding_leaves_of_0_is_no_error(dtype: str, value: Any, reference: Any, accused: Sequence[str]) -> None:
+    """The skewness of two numbers is 0; moves by ulps may leave over the same 1e-16 every time."""
+    pytest.importorskip("torch")
+    op = Op(
+        name="left_over",
+        forward=lambda x: (value(x).astype(x.dtype), None),
+        vjp=lambda saved, y_bar: (0 * y_bar,),
+        inputs={"x": array("n", lo=1.0, hi=3.0)},
+        torch=reference,
+        dtypes=(dtype,),
+    )
+    report = verify(op, checks=["value_torch"], examples=20)
+    assert (dtype in accused) is (Verdict.FAIL is report.verdict), str(report)
 
 
 def test_but_torch_sees_an_error_of_1e_12() -> None:
