@@ -15,9 +15,9 @@ from gradspec.directions import ALL_ENTRIES, Directions, refitted
 from gradspec.excuses import Excuses
 from gradspec.judgement import Judgement
 from gradspec.measurement import complex_slopes
+from gradspec.nearby import turns, within_a_step
 from gradspec.oracles.estimate import Estimate
-from gradspec.oracles.finite_difference import STEPS
-from gradspec.rounding import CONCLUSIVE, ROUNDING
+from gradspec.rounding import CONCLUSIVE, NOISE, ROUNDING
 from gradspec.ties import adds_up, are_varied, moves_ties_apart, ranked, uneven
 from gradspec.trial import EPS, Trial
 
@@ -26,7 +26,6 @@ SHARP_ENOUGH = 1e-3  # an oracle's error above this share of its own answer says
 SECOND_STEP = 0.739085  # of the first: far from every ratio of small numbers
 DISPUTED = 1e-2  # of a difference: what the complex step explains but for this much of it is left open
 DISPUTABLE = 0.1  # of the derivative: what rounding may hide from differences; more than that is a wrong rule
-WITHIN = np.array((0.51, 0.57, 0.63, 0.68, 0.76, 0.83, 0.91, 0.97))  # of the shortest step, unevenly spaced
 TURNS = 3  # times that claims there cross their mean, as those of no smooth function do
 LOOKED_AT = 32  # comparisons that failed
 NEARBY = 16  # points around a tie at which the derivative is sampled
@@ -77,19 +76,33 @@ class Evidence(Excuses):
         return judgement
 
     def _resolved(self, judgement: Judgement, directions: Directions) -> Judgement:
-        """Leave open where the rule's claims swing to and fro within the shortest step: sin(x²) at x = 5e6."""
+        """Leave open where the rule's claims, or forward's values, swing to and fro within the shortest step.
+
+        As those of sin(x²) at x = 5e6, and of the remainder of 4e7 by 3, whose slope is the same everywhere.
+        """
         open_now = np.zeros(len(directions), dtype=bool)
         looked_at, others = np.split(np.flatnonzero(judgement.wrong), [LOOKED_AT])
         for p in looked_at:
             one = directions.chosen([int(p)])
             for side in (1.0, -1.0)[: 1 + directions.both[p]]:
-                steps = side * STEPS[-1] * WITHIN[:, None] * one.moves
-                claims = np.array([self.claims(self.trial.cotangents(self.trial.point + s), one)[0] for s in steps])
-                turns = (np.diff(np.sign(claims - claims.mean())) != 0).sum()
+                steps, ys, x_bars = within_a_step(self.trial, side * one.moves[0])
+                claims = np.array([self.claims(x_bar, one)[0] for x_bar in x_bars])
                 enough = np.ptp(claims) >= np.abs(judgement.claim[p] - judgement.want[p]) / 2
-                open_now[p] |= bool(turns >= TURNS and enough)
+                open_now[p] |= bool(enough and turns(claims) >= TURNS)
+                open_now[p] |= self._swings(ys, side * steps, one.moves[0], judgement.want[p], judgement.claim[p])
         open_now[others] = open_now[looked_at].all()
         return replace(judgement, wrong=judgement.wrong & ~open_now, conclusive=judgement.conclusive & ~open_now)
+
+    def _swings(self, ys: np.ndarray, steps: np.ndarray, move: np.ndarray, want: float, claim: float) -> bool:
+        """Whether values (s, m) go to and fro about the line that differences saw, by more than rounding makes them."""
+        point, y, size = np.abs(self.trial.point), self.trial.y64, np.abs(self.trial.v)
+        eps = ROUNDING * EPS["float32" if self.is_coarse else "float64"]
+        noise = eps * np.abs(y) + NOISE * self.forward_noise
+        matters, moved = size > 0, move != 0
+        reach = (point[moved] / np.abs(move[moved])).max(initial=0.0)
+        rounding = (size * noise)[matters].sum() + eps * reach * max(abs(want), abs(claim))
+        apart = ((ys - y) * self.trial.v)[:, matters].sum(axis=1) - steps * want
+        return bool(np.ptp(apart) >= rounding and turns(apart) >= TURNS)
 
     def _undisputed(self, judgement: Judgement, directions: Directions) -> Judgement:
         """Leave open what the complex step, which takes no differences, sees as the rule does.

@@ -7,12 +7,15 @@ from collections.abc import Iterable
 import numpy as np
 
 from gradspec.intervals import Interval
+from gradspec.oracles.finite_difference import STEPS
 from gradspec.trial import Trial
 
 GOLDEN = (5**0.5 - 1) / 2  # multiples of it, modulo 1, are spread evenly
 SHORT = 2.0**21  # a number with no more binary digits than that, of float32's 24, tells nothing of how it was computed
 TELLING = 2  # numbers of float32, and none that is not, that are no multiples of the last digit of the largest
 DIGITS = 24  # of float32, binary
+WITHIN = (0.5137, 0.5391, 0.5703, 0.6291, 0.6548, 0.6868, 0.7571, 0.7694, 0.8329, 0.8847, 0.9113, 0.9719)
+"""Of the shortest step, without any pattern: evenly spread ones would meet a period again and again."""
 DRAWN = 4  # ordinary points, before a rule is accused
 
 
@@ -44,6 +47,22 @@ def usual_slopes(trial: Trial) -> np.ndarray:
         x_bar = np.abs(trial.pulled_back(drawn, trial.y_bar64)[1])
         found.append(np.where(np.isfinite(x_bar), x_bar, 0.0))
     return np.asarray(np.max(found, axis=0))
+
+
+def within_a_step(trial: Trial, move: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Shares (s,) of a *move* (n,), within the shortest step that differences take, and what is there.
+
+    Returns:
+        The shares, outputs (s, m) and cotangents (s, n').
+    """
+    steps = STEPS[-1] * np.array(WITHIN)
+    seen = [trial.pulled_back(trial.unflattened(trial.point + step * move), trial.y_bar64) for step in steps]
+    return steps, np.array([y for y, _ in seen]), np.array([x_bar for _, x_bar in seen])
+
+
+def turns(values: np.ndarray) -> int:
+    """How often a sequence crosses its mean."""
+    return int((np.diff(np.sign(values - values.mean())) != 0).sum())
 
 
 def only_float32(usual: np.ndarray, others: Iterable[np.ndarray]) -> bool:

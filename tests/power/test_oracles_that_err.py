@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradspec import Op, Verdict, array, real, verify
+from gradspec import Op, Verdict, array, nonzero, real, verify
 from gradspec.checks import CHECKS
 from gradspec.checks.torch_value import value_torch
 from gradspec.domains import Case
 from gradspec.layouts import Space
 from gradspec.shrink import failure
 from gradspec.trial import Trial
+from tests.known_bugs.right import fmod
 
 
 def _gram(x: np.ndarray) -> np.ndarray:
@@ -111,6 +112,13 @@ CROSS = Op(
     inputs={"a": real("n 3"), "b": real("n 3")},
     torch="torch.linalg.cross",
 )
+FMOD = fmod.replace(inputs={"x": real("n"), "y": nonzero("n")})  # its slope is the same everywhere, and it jumps
+STAIRS = Op(
+    name="stairs",  # from afar it rises by 1.3, between two steps by 0.3
+    forward=lambda x: (np.floor(x) + x.dtype.type(0.3) * x, None),
+    vjp=lambda saved, y_bar: (y_bar * y_bar.dtype.type(0.3),),
+    inputs={"x": real("n")},
+)
 PARALLEL = [[-9.63162406, 4.72982663, 4.72982663]]
 CASES: dict[str, Any] = {  # met at one seed in several: given here as they were found
     "complex step": (
@@ -146,6 +154,27 @@ CASES: dict[str, Any] = {  # met at one seed in several: given here as they were
         [0, 1],
         2113720737,
     ),
+    "steps near multiples of a period": (
+        FMOD,
+        "vjp_finite_difference",
+        {"n": 2},
+        [[37961489.595071934, -42273576.55432868], [-9.803775632727707, -2.8045256972311616]],
+        [0, 1],
+        0,
+    ),
+    **{
+        f"steps near multiples of a period, {seed}": (FMOD, "vjp_finite_difference", {"n": 1}, [[x], [y]], [1], seed)
+        for seed, x, y in (
+            (485, -864301305.6401614, 0.3109249730176041),
+            (690, -67892599.67831913, 0.17260236207765656),
+            (900, 3890155.0015173024, 2.5808331445095924),
+            (4316, -52774842.35433648, 0.74771538652767),
+        )
+    },
+    **{
+        f"steps over many stairs, {seed}": (STAIRS, "vjp_finite_difference", {"n": 1}, [[x]], [1], seed)
+        for seed, x in ((93, 8749062226.7), (260, 5323221367.6))
+    },
 }
 
 
