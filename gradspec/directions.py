@@ -13,7 +13,7 @@ from gradspec.oracles.finite_difference import finite_difference
 from gradspec.trial import Trial
 
 ALL_ENTRIES = 24  # up to this many entries, each gets a direction of its own
-SAMPLED = 16  # of larger inputs, this many do where a projection met a kink
+SAMPLED = 16  # of larger inputs, this many do where a projection met a kink, and this many that none could move
 ROOM = 2.0**-12  # an entry with less room than this, relative to its scale, is approached from one side
 SMALL = 1 / 8  # entries below this get a second try with steps of their own size
 LARGE = 8.0  # entries above this get one with steps of size 1, up to where these are no more than rounding
@@ -101,6 +101,25 @@ def projections(trial: Trial) -> Directions:
         np.array(moves).reshape(len(names), trial.point.size),
         np.ones(len(names), dtype=bool),
     )
+
+
+def singled_out(trial: Trial, projected: Directions, *, smooth: bool) -> np.ndarray:
+    """Flat positions of the entries that get directions of their own beside the projections.
+
+    Of many, those do that no projection could move, because they lie on an edge: nothing else would compare them.
+
+    Args:
+        trial: The trial.
+        projected: The projections.
+        smooth: Whether these met no kink.
+    """
+    entries = np.arange(trial.point.size)
+    if entries.size <= ALL_ENTRIES:
+        return entries
+    rng = np.random.default_rng((trial.case.seed, 4))
+    left_out = entries[~(projected.moves != 0).any(axis=0)]
+    samples = [left_out] if smooth else [entries, left_out]
+    return np.unique(np.concatenate([rng.choice(some, size=min(SAMPLED, some.size), replace=False) for some in samples]))
 
 
 def together(trial: Trial, positions: np.ndarray, rng: np.random.Generator) -> Directions:

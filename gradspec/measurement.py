@@ -11,13 +11,12 @@ import numpy as np
 
 from gradspec.cotangents import signs_by_value
 from gradspec.directions import (
-    ALL_ENTRIES,
     LARGE,
-    SAMPLED,
     SMALL,
     Directions,
     projections,
     single_entries,
+    singled_out,
     tied_entries,
     together,
 )
@@ -54,17 +53,10 @@ class Measurement:
     @cached_property
     def _measured(self) -> tuple[Directions, Estimate]:
         trial = self.trial
-        entries = np.arange(trial.point.size)
         parts = [self._sharpened(*self.along_each(self.projections))]
-        if entries.size > ALL_ENTRIES:
-            _, estimate = parts[0]
-            smooth = np.isfinite(estimate.error).all() and not estimate.width.any()
-            rng = np.random.default_rng((trial.case.seed, 4))
-            entries = (
-                entries[:0]
-                if smooth and len(parts[0][0]) == len(trial.slices)
-                else np.sort(rng.choice(entries, size=SAMPLED, replace=False))
-            )
+        projected, estimate = parts[0]
+        smooth = np.isfinite(estimate.error).all() and not estimate.width.any()
+        entries = singled_out(trial, projected, smooth=bool(smooth))
         if entries.size:
             single = self.entries(entries)
             parts.append(single)

@@ -194,6 +194,17 @@ def half_precision_sum() -> Op:
     )
 
 
+def bent_at_the_edge(wrong_at: float = 0.0) -> Op:
+    """x² + x, whose slope is lost on an edge, for arrays of too many entries to look at each."""
+    return Op(
+        name="polynomial",
+        forward=lambda x: (x * x + x, x),
+        vjp=lambda x, y_bar: (np.where(x == wrong_at, 0, (2 * x + 1) * y_bar).astype(y_bar.dtype),),
+        inputs={"x": real("n d", lo=0, hi=2)},
+        sizes={"n": (6, 7), "d": (5, 6)},
+    )
+
+
 WRONG: tuple[tuple[str, Callable[[], Op]], ...] = (
     ("two axes of equal size", linear_by_shape),
     ("an axis of size 1 and another param", softmax_of_one_column),
@@ -208,6 +219,8 @@ WRONG: tuple[tuple[str, Callable[[], Op]], ...] = (
     ("rows of y_bar that cancel", rows_that_cancel),
     ("several calls in between", pool_of_residuals),
     ("float32 and the largest sizes", half_precision_sum),
+    ("an edge among many entries", bent_at_the_edge),
+    ("the other edge among many", lambda: bent_at_the_edge(2.0)),
 )
 
 
