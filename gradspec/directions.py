@@ -119,7 +119,8 @@ def singled_out(trial: Trial, projected: Directions, *, smooth: bool) -> np.ndar
     rng = np.random.default_rng((trial.case.seed, 4))
     left_out = entries[~(projected.moves != 0).any(axis=0)]
     samples = [left_out] if smooth else [entries, left_out]
-    return np.unique(np.concatenate([rng.choice(some, size=min(SAMPLED, some.size), replace=False) for some in samples]))
+    drawn = [rng.choice(some, size=min(SAMPLED, some.size), replace=False) for some in samples]
+    return np.unique(np.concatenate(drawn))
 
 
 def together(trial: Trial, positions: np.ndarray, rng: np.random.Generator) -> Directions:
