@@ -18,15 +18,16 @@ from gradspec.values import kinds
 SINGLES = 3  # cases of one entry: a branch for negative numbers is seen by every other one
 SQUARE = 2  # the size of axes that are to be equal
 AROUND = 20  # cases around the numbers of the code that ordinary draws are far from
-TELLING = ("a zero", "ties", "all zeros")  # kinds that matter for some values of a param only
+TELLING = ("a zero", "ties", "all zeros", "two large", "the lo edge", "the hi edge")
+"""Kinds that matter for some values of a param only."""
 
 
 def beside_params(space: Space, seed: int) -> Iterator[Recipe]:
     """On top of :func:`systematic`: special values and sizes beside params that are not the default ones.
 
     Equal largest entries matter to a norm for one of its orders only, and 0 ** p where p is 1: each value of each
-    param meets each of the most telling kinds of values, the float inputs taking turns. Sizes are all 1 at once, and
-    those of :func:`gradspec.covering.telling_sizes`.
+    param meets each of the most telling kinds of values, the float inputs taking turns, and float32, and an input that
+    is broadcast. Sizes are all 1 at once, and those of :func:`gradspec.covering.telling_sizes`.
     """
     seeds = itertools.count(zlib.crc32(f"{space.op.name} {seed} beside params".encode()))
     single = space.nearest_of_size(1)
@@ -38,7 +39,15 @@ def beside_params(space: Space, seed: int) -> Iterator[Recipe]:
     recipes += [ordinary(space, combination) for combination in telling_sizes(space, seed)]
     floats = _floats(space)
     turns = itertools.cycle(floats)
-    for combination in every_value(space, seed) if floats else ():
+    cut = itertools.cycle(space.patterns[1:])
+    for combination in every_value(space, seed):
+        if "float32" in space.op.dtypes[1:]:
+            recipes.append(ordinary(space, combination, dtype="float32"))
+        if len(space.patterns) > 1:
+            lead = max(space.leads, key=math.prod)
+            recipes.append(ordinary(space, combination, lead=lead, pattern=next(cut)))
+        if not floats:
+            continue
         position = next(turns)
         available = kinds(interval(space.op, [*space.op.inputs][position], combination.sizes))
         for kind in TELLING:

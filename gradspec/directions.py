@@ -13,7 +13,7 @@ from gradspec.oracles.finite_difference import finite_difference
 from gradspec.trial import Trial
 
 ALL_ENTRIES = 24  # up to this many entries, each gets a direction of its own
-SAMPLED = 16  # of larger inputs, this many do where a projection met a kink, and this many that none could move
+SAMPLED = 16  # of larger inputs, this many do where a projection met a kink, and of those that none of them can judge
 ROOM = 2.0**-12  # an entry with less room than this, relative to its scale, is approached from one side
 SMALL = 1 / 8  # entries below this get a second try with steps of their own size
 LARGE = 8.0  # entries above this get one with steps of size 1, up to where these are no more than rounding
@@ -106,7 +106,9 @@ def projections(trial: Trial) -> Directions:
 def singled_out(trial: Trial, projected: Directions, *, smooth: bool) -> np.ndarray:
     """Flat positions of the entries that get directions of their own beside the projections.
 
-    Of many, those do that no projection could move, because they lie on an edge: nothing else would compare them.
+    Of many, those do that no projection could move, because they lie on an edge, and those that are equal to others:
+    a projection moves these apart, which accuses nobody where all depends on how they are moved. Nothing else would
+    compare them.
 
     Args:
         trial: The trial.
@@ -118,7 +120,9 @@ def singled_out(trial: Trial, projected: Directions, *, smooth: bool) -> np.ndar
         return entries
     rng = np.random.default_rng((trial.case.seed, 4))
     left_out = entries[~(projected.moves != 0).any(axis=0)]
-    samples = [left_out] if smooth else [entries, left_out]
+    _, which, counts = np.unique(trial.point, return_inverse=True, return_counts=True)
+    tied = entries[counts[which.reshape(-1)] > 1]
+    samples = [left_out, tied] if smooth else [entries, left_out, tied]
     drawn = [rng.choice(some, size=min(SAMPLED, some.size), replace=False) for some in samples]
     return np.unique(np.concatenate(drawn))
 

@@ -20,7 +20,7 @@ from gradspec.values import CLOSE_TOGETHER, THRESHOLD_KINDS, fill, kinds, near, 
 
 COTANGENTS = ("signed", "one-hot", "balanced", "large", "small")
 ROUNDS = 5  # what is wrong for some params may be so for some sizes only
-LARGEST_SIZE = 8  # up to which each size has a case of its own; larger ones are met by chance
+LARGEST_SIZE = 8  # up to which each size has a case of its own, as has the largest; others are met by chance
 LARGE, SMALL = 2.0**20, 2.0**-20  # powers of two: only the magnitude of y_bar changes, not its digits
 
 
@@ -175,6 +175,7 @@ def _sizes(space: Space) -> Iterator[Recipe]:
     for lead in space.leads:
         yield ordinary(space, space.default, lead=lead)
     highest = max((hi for _, hi in space.op.sizes.values()), default=0)
+    yield from _each_size(space, sorted({hi for _, hi in space.op.sizes.values() if hi > LARGEST_SIZE}, reverse=True))
     yield from _each_size(space, range(min(highest, LARGEST_SIZE), 1, -1))
 
 

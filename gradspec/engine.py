@@ -25,7 +25,7 @@ from gradspec.locating import Seen
 from gradspec.reach import Reach
 from gradspec.results import CheckResult, Report, Verdict, overall
 from gradspec.spec import Op
-from gradspec.tally import Tally
+from gradspec.tally import Tally, unseen_input
 from gradspec.threads import one_thread
 from gradspec.trial import Trial
 
@@ -239,6 +239,9 @@ class Run:
         """What a PASS still lacks; "" if nothing."""
         if tally.blindness:
             return tally.blindness
+        blind = unseen_input([other for other in self.tallies if other.check.oracle])
+        if tally.check.oracle and blind:
+            return blind
         unseen = sorted(self._wanted_coverage(tally) - tally.covered)
         if unseen:
             return "no conclusive comparison for " + ", ".join(self._covered_text(*what) for what in unseen)

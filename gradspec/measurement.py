@@ -28,7 +28,7 @@ from gradspec.trial import EPS, Trial
 
 SHARP = 1e-8  # relative error below which an estimate needs no second try
 BLURRED = 1e-7  # relative error above which shorter steps are tried
-FINER = 2.0**-8  # of the first
+FINER = (2.0**-8, 2.0**-8)  # of those before, one after the other
 CHAOS = 2.0**-10  # of an output; a change of this size by a few ulps that is not in proportion to them is no derivative
 PROPORTIONS = (4.0, 8.0, 16.0)  # ulps; one alone may be lost in the rounding of what they enter
 APART = 10.0  # two estimates further apart than this many of their errors contradict each other
@@ -83,16 +83,21 @@ class Measurement:
         return self._adopted((directions, estimate), again, (finer, second), finer_sees, coarse)
 
     def _sharpened(self, directions: Directions, estimate: Estimate) -> tuple[Directions, Estimate]:
-        """The same, along shorter steps where these see more: (x² + 1e-5) ** -0.5 bends within a hundredth of 1."""
+        """The same, along shorter steps where these see more: (x² + 1e-5) ** -0.5 bends within a hundredth of 1.
+
+        And sin(1e5 t) swings within a thousandth of that: the first steps may see nothing at all.
+        """
         size = np.abs(self.trial.v)
-        with np.errstate(all="ignore"):
-            slopes, errors = (np.where(size > 0, size * np.abs(e), 0.0) for e in (estimate.value, estimate.error))
-            blurred = errors.sum(axis=1) > BLURRED * slopes.sum(axis=1)
-        again = np.flatnonzero(blurred & ~estimate.width.any(axis=1) & (slopes > 0).any(axis=1))
-        if not again.size:
-            return directions, estimate
-        finer = directions.chosen([*again]).times(FINER)
-        return self._adopted((directions, estimate), again, self.along_each(finer))
+        for finer in FINER:
+            with np.errstate(all="ignore"):
+                slopes, errors = (np.where(size > 0, size * np.abs(e), 0.0) for e in (estimate.value, estimate.error))
+                blurred = ~(errors.sum(axis=1) <= BLURRED * slopes.sum(axis=1))
+            again = np.flatnonzero(blurred & ~estimate.width.any(axis=1) & ~(slopes == 0).all(axis=1))
+            if not again.size:
+                break
+            closer = self.along_each(directions.chosen([*again]).times(finer))
+            directions, estimate = self._adopted((directions, estimate), again, closer)
+        return directions, estimate
 
     def _adopted(
         self,

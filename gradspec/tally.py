@@ -16,11 +16,36 @@ from gradspec.locating import Seen
 KEPT = 8  # failing cases, to choose the clearest from
 LARGE, KEPT_OF_LARGE = 4096, 2  # entries of a case that takes long to word, and how many of such are kept
 CONCLUSIVE_SHARE = 0.95  # of a check's comparisons must count for a PASS
-SIGHTED_SHARE = 1 / 4  # of the cases where the rule gives a derivative one must have been compared: zeros prove little
+SIGHTED_SHARE = 1 / 4  # of the cases where there is a derivative one must have been compared: zeros prove little
 MIN_STATED = 2  # such cases before that is asked
+MIN_STATED_OF = 8  # cases of one input before that is asked of it
 REFUTED = 2  # cases in which torch's gradient is off for certain: where it accuses by itself, that may be so again
 ALIKE = 2.0  # a factor: a constant in the rule that is wrong makes the same relative difference everywhere
 ENOUGH = 24  # failing cases of one input: no further one would tell more
+
+
+@dataclass
+class Seeing:
+    """In how many sampled cases one input's derivative was looked for, and compared.
+
+    Attributes:
+        asked: Those in which the input has entries.
+        compared: Those of them in which one was compared.
+        stated: Those in which the rule or the oracle gives a derivative other than 0.
+        sighted: Those of them in which such a derivative was compared.
+    """
+
+    asked: int = 0
+    compared: int = 0
+    stated: int = 0
+    sighted: int = 0
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one case."""
+        self.asked += 1
+        self.compared += outcome.conclusive > 0
+        self.stated += outcome.stated
+        self.sighted += outcome.stated and outcome.is_sighted
 
 
 @dataclass
@@ -32,8 +57,9 @@ class Tally:
     compared: int = 0
     comparisons: int = 0
     conclusive: int = 0
-    stated: int = 0  # sampled cases in which the rule gives a derivative other than 0
+    stated: int = 0  # sampled cases in which the rule or the oracle gives a derivative other than 0
     sighted: int = 0  # those of them in which such a derivative was compared
+    of_input: dict[str, Seeing] = field(default_factory=dict)
     evaluations: int = 0
     resolution: float = math.inf
     discrepancy: float = 0.0
@@ -73,9 +99,11 @@ class Tally:
         """
         if seen.sampled and any(outcome.stated for outcome in outcomes):
             self.stated += 1
-            self.sighted += any(outcome.conclusive and math.isfinite(outcome.resolution) for outcome in outcomes)
+            self.sighted += any(outcome.is_sighted for outcome in outcomes)
         self.disputes += [outcome.dispute for outcome in outcomes[:1] if outcome.dispute]
         for outcome in outcomes:
+            if seen.sampled and outcome.size:
+                self.of_input.setdefault(outcome.input, Seeing()).add(outcome)
             self.compared += outcome.entries
             self.comparisons += outcome.comparisons if seen.sampled else outcome.conclusive
             self.conclusive += outcome.conclusive
@@ -130,3 +158,16 @@ class Tally:
         if mismatch is not None:
             self.discrepancy = max(self.discrepancy, mismatch.discrepancy)
             self.failures.append((case, mismatch))
+
+
+def unseen_input(oracles: Sequence[Tally]) -> str:
+    """Which input's derivative all oracles saw too rarely for a PASS, however well they saw others'; "" if none."""
+    for name in dict.fromkeys(name for tally in oracles for name in tally.of_input):
+        seeing = [tally.of_input[name] for tally in oracles if name in tally.of_input]
+        stated, sighted = max(one.stated for one in seeing), max(one.sighted for one in seeing)
+        if stated >= MIN_STATED_OF and sighted < SIGHTED_SHARE * stated:
+            return f"a derivative for {name!r} was compared in {sighted} of the {stated} cases where there is one"
+        asked, compared = max(one.asked for one in seeing), max(one.compared for one in seeing)
+        if asked >= MIN_STATED_OF and compared < SIGHTED_SHARE * asked:
+            return f"the cotangent of {name!r} was compared in {compared} of {asked} cases"
+    return ""

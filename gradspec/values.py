@@ -18,6 +18,8 @@ WITHIN = (0.05, 0.6)  # of a threshold
 BEYOND = (1.1, 8.0)  # times a threshold
 THRESHOLD_KINDS = ("near", "within")
 CLOSE_TOGETHER = "close together"  # in float32 only: in float64 no oracle tells a lost digit from a rounded one
+ANYWHERE = "anywhere"
+WIDE = 1.5  # times the ordinary range: of [1900, 2100] this is [1900, 1920], and most draws are for what is around 0
 IDENTITY = "a multiple of the identity"
 SPECIAL = (1.0, -1.0, 0.5, 2.0, -0.0)
 
@@ -28,6 +30,10 @@ Filler = Callable[[Interval, tuple[int, ...], np.random.Generator], np.ndarray]
 def _uniform(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     low, high = domain.typical
     return rng.uniform(low, high, size=shape)
+
+
+def _anywhere(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    return rng.uniform(domain.lo, domain.hi, size=shape)
 
 
 def _integers(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
@@ -158,6 +164,7 @@ def _at(numbers: str) -> Filler:
 
 _FILLERS: dict[str, Filler] = {
     "uniform": _uniform,
+    ANYWHERE: _anywhere,
     "log-uniform": _magnitudes(1e-3, 1e3),
     "small": _magnitudes(1e-8, 1e-3),
     "large": _magnitudes(1e3, 1e8),
@@ -188,6 +195,7 @@ def kinds(domain: Interval, params: Mapping[str, Any] | None = None) -> tuple[st
     numbers = dict.fromkeys((*thresholds(params or {}), *domain.numbers))
     exact = [number for number in numbers if number not in SPECIAL and (domain.holds(number) or domain.holds(-number))]
     names += [f"at {' '.join(map(repr, exact))}"] if exact else []
+    names += [ANYWHERE] if WIDE * (domain.typical[1] - domain.typical[0]) < domain.hi - domain.lo < math.inf else []
     names += ["ties", "log-uniform"]
     names += [name for name, edge in _edges(domain).items() if domain.holds(edge)]
     if domain.holds(0.0):

@@ -40,6 +40,7 @@ def outcomes(
     for name, where in trial.slices.items():
         mine = names == name
         good = mine & judgement.conclusive
+        given = (judgement.claim != 0) | (np.isfinite(judgement.want) & (judgement.want != 0))
         with np.errstate(all="ignore"):
             sharpness = judgement.bar[good] / np.abs(judgement.want[good])
         found.append(
@@ -50,7 +51,8 @@ def outcomes(
                 conclusive=int(good.sum()),
                 resolution=float(sharpness[np.isfinite(sharpness)].min(initial=np.inf)),
                 discrepancy=float(discrepancy[good].max(initial=0.0)),
-                stated=bool((mine & (judgement.claim != 0)).any()),
+                stated=bool((mine & given).any()),
+                size=where.stop - where.start,
                 mismatch=partial(describe, name) if (wrong & mine).any() else None,
                 note=(notes or {}).get(name, ""),
             )

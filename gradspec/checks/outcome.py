@@ -56,12 +56,13 @@ class Outcome:
 
     Attributes:
         input: The input concerned.
+        size: Its entries.
         entries: Distinct entries compared conclusively.
         comparisons: Comparisons made.
         conclusive: How many of them had a bar small enough.
         resolution: Smallest relative error that could be seen.
         discrepancy: Largest difference over bar.
-        stated: Whether the rule gives a derivative other than 0 here.
+        stated: Whether the rule or the oracle gives a derivative other than 0 here.
         mismatch: The failure, if it is one; or a function that words it, since that takes evaluations of its own.
         note: A remark that changes no verdict.
         dispute: The evidence that the oracles contradict each other here, whatever the rule says.
@@ -70,6 +71,7 @@ class Outcome:
     """
 
     input: str = ""
+    size: int = 0
     entries: int = 0
     comparisons: int = 0
     conclusive: int = 0
@@ -81,6 +83,11 @@ class Outcome:
     dispute: str = ""
     alone: tuple[float, ...] = ()
     refuted: bool = False
+
+    @property
+    def is_sighted(self) -> bool:
+        """Whether a derivative other than 0 was compared conclusively."""
+        return bool(self.conclusive and math.isfinite(self.resolution))
 
     @property
     def told(self) -> Mismatch | None:
