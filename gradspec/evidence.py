@@ -70,7 +70,7 @@ class Evidence(Excuses):
         if judgement.wrong.any():
             judgement = self.at_edges(self._at_ties(self._at_kinks(judgement, directions), directions), directions)
         if judgement.wrong.any() and second_look:
-            judgement = self._confirmed(judgement, cotangent, directions)
+            judgement = self.drowned(self._confirmed(judgement, cotangent, directions), estimate)
             judgement = self._undisputed(judgement, directions)
             judgement = self._resolved(judgement, directions)
         return judgement

@@ -28,7 +28,7 @@ from gradspec.trial import EPS, Trial
 
 SHARP = 1e-8  # relative error below which an estimate needs no second try
 BLURRED = 1e-7  # relative error above which shorter steps are tried
-FINER = (2.0**-8, 2.0**-8)  # of those before, one after the other
+FINER = (2.0**-8, 2.0**-16)  # of the first ones
 CHAOS = 2.0**-10  # of an output; a change of this size by a few ulps that is not in proportion to them is no derivative
 PROPORTIONS = (4.0, 8.0, 16.0)  # ulps; one alone may be lost in the rounding of what they enter
 APART = 10.0  # two estimates further apart than this many of their errors contradict each other
@@ -87,7 +87,7 @@ class Measurement:
 
         And sin(1e5 t) swings within a thousandth of that: the first steps may see nothing at all.
         """
-        size = np.abs(self.trial.v)
+        size, longest = np.abs(self.trial.v), directions
         for finer in FINER:
             with np.errstate(all="ignore"):
                 slopes, errors = (np.where(size > 0, size * np.abs(e), 0.0) for e in (estimate.value, estimate.error))
@@ -95,7 +95,7 @@ class Measurement:
             again = np.flatnonzero(blurred & ~estimate.width.any(axis=1) & ~(slopes == 0).all(axis=1))
             if not again.size:
                 break
-            closer = self.along_each(directions.chosen([*again]).times(finer))
+            closer = self.along_each(longest.chosen([*again]).times(finer))
             directions, estimate = self._adopted((directions, estimate), again, closer)
         return directions, estimate
 
@@ -118,6 +118,9 @@ class Measurement:
                 np.where(size > 0, size * e, 0.0).sum(axis=1) for e in (estimate.error[again], closer.error)
             )
             better = (second_error / finer.scale <= first_error / directions.scale[again]) | welcome
+            slope = np.where(size > 0, size * np.abs(closer.value), 0.0).sum(axis=1)
+            # Of what no longer step saw, noise is no better than nothing: what is swallowed next would look sharper.
+            better &= np.isfinite(first_error) | (second_error <= slope / 2) | (slope == 0)
         better &= ~self._absorbed(directions.scale[again], estimate, again, finer.scale, closer)
         better |= forced
         chosen = again[better]

@@ -16,6 +16,7 @@ from gradspec.layouts import Space
 from gradspec.shrink import failure
 from gradspec.trial import Trial
 from tests.known_bugs.right import fmod
+from tests.right_ops.energies import triangle_area
 
 
 def _gram(x: np.ndarray) -> np.ndarray:
@@ -154,6 +155,18 @@ CASES: dict[str, Any] = {  # met at one seed in several: given here as they were
         [0, 1],
         2113720737,
     ),
+    "a value that stands still over short steps": (
+        triangle_area,
+        "vjp_finite_difference",
+        {"n": 1},
+        [
+            [[0, -1, 0]],
+            [[-2.1057979037019899e05, 3.0796690468003211e05, -3.2768549904172193e07]],
+            [[-2.1057977152039789e05, 3.0796679521956574e05, -3.2768549877277829e07]],
+        ],
+        [1],
+        1527,
+    ),
     "steps near multiples of a period": (
         FMOD,
         "vjp_finite_difference",
@@ -224,6 +237,15 @@ def test_the_cases_that_were_found_accuse_nobody(name: str) -> None:
     )
     check = next(check for check in CHECKS if check.name == wanted)
     assert failure(Space(op), case, check) is None
+
+
+def test_noise_over_short_steps_is_no_better_than_nothing() -> None:
+    """A move by 8e-8 of what is subtracted from 7e7 is swallowed, and looks sharper than noise."""
+    far = [[1.0407588805584735e05, 6.5064367254638940e07, 3.4187649496178110e06]]
+    near = [[4.2482692421228576e-08, 7.6287468958937412e-08, -8.4339687636985052e-06]]
+    ordinary = [[4.25052311915066, -4.92776488961796, -4.06307651540593]]
+    op = triangle_area.replace(examples=(tuple(np.array(corner) for corner in (far, near, ordinary)),))
+    assert Verdict.FAIL is not verify(op, examples=1, checks=["vjp_finite_difference"], explain=False).verdict
 
 
 @pytest.mark.parametrize("seed", range(6))
