@@ -198,7 +198,7 @@ class Evidence(Excuses):
             wrong, conclusive = wrong & ~undecided, conclusive & ~undecided
         certain = wrong & self.jumps_with_y_bar(directions, claim, want, bar + width) if wrong.any() else wrong
         if (wrong & ~certain).any():
-            undecided = wrong & ~certain & self.between_branches(directions, want, bar + width)
+            undecided = wrong & ~certain & self.between_branches(directions, claim, want, bar + width)
             wrong, conclusive = wrong & ~undecided, conclusive & ~undecided
         steep = noise > limit  # the derivative itself is not known better than that
         if (wrong & ~certain).any():

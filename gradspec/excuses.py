@@ -24,6 +24,8 @@ INSIDE = 2.0**-26  # of a step: as good as the edge of a domain, for all that ha
 NEARLY = 2.0**-10  # of what a rule is off by on the edge: what agrees but for this much agrees
 LOGARITHMS = 1e4  # ordinary numbers above this are none of probabilities
 LOST = 1e-3  # of an output: what it moves by for an ulp is no rounding above that
+AWAY = 16  # points a rounding of float32 away
+ALIKE = 2.0**-6  # of what a rule is off by
 STEEP = 4.0  # times the measured change of a derivative within an ulp: several roundings may add up
 
 
@@ -127,14 +129,40 @@ class Excuses(Rounding):
         kinked = (~np.isfinite(self.estimate.value) | (self.estimate.width > 0)).any(axis=0)
         return bool((lost & kinked & (trial.v != 0)).any())
 
-    def between_branches(self, directions: Directions, want: np.ndarray, bar: np.ndarray) -> np.ndarray:
+    def between_branches(
+        self, directions: Directions, claim: np.ndarray, want: np.ndarray, bar: np.ndarray
+    ) -> np.ndarray:
         """(p,) whether the rule is right for some inputs an ulp away and wrong for others: no oracle sees so finely.
 
         x**p at x = 0 has the slope 1 for p = 1 and 0 one ulp above. A point that is wrong all by itself stays wrong.
         """
         claims = np.array([self.claims(x_bar, directions) for _, x_bar in self.trial.jittered])
         agrees = np.abs(claims - want) <= bar + CONCLUSIVE[self.trial.case.dtype] * np.abs(want)
-        return np.asarray(agrees.any(axis=0) & ~agrees.all(axis=0))
+        between = np.asarray(agrees.any(axis=0) & ~agrees.all(axis=0))
+        if self.trial.case.dtype == "float32" and not between.all():
+            between |= self._tied_in_float32(directions, claim, want, bar)
+        return between
+
+    def _tied_in_float32(
+        self, directions: Directions, claim: np.ndarray, want: np.ndarray, bar: np.ndarray
+    ) -> np.ndarray:
+        """(p,) whether the rule is right in float64, and says in float32 what it says there a rounding of float32 away.
+
+        2 + 9e-8 and 2 are equal in float32, and either may be the larger one. An ulp of 9e-8 is no such rounding: that
+        of the largest number is, or what moves the outputs by an ulp of theirs.
+        """
+        trial, off = self.trial, np.abs(claim - want)
+        sound = np.abs(self.claims(trial.exact_rule[1], directions) - want) <= bar
+        with np.errstate(all="ignore"):
+            steepest = (np.abs(want) / directions.scale)[sound].max(initial=0.0)
+            reach = np.abs(trial.v * trial.y64).sum() / steepest if steepest else 0.0
+        reach = EPS["float32"] * max(float(reach), float(np.abs(trial.point).max(initial=0.0)))
+        rng, found = np.random.default_rng((trial.case.seed, 17)), np.zeros(len(directions), dtype=bool)
+        for _ in range(AWAY if sound.any() else 0):
+            point = trial.point + 2.0 * reach * rng.uniform(-1.0, 1.0, trial.point.size)
+            claims = self.claims(trial.pulled_back(trial.inside(point), trial.y_bar64)[1], directions)
+            found |= np.abs(claims - claim) <= ALIKE * off
+        return np.asarray(sound & found)
 
     def is_steep(self, directions: Directions, claim: np.ndarray, want: np.ndarray, bar: np.ndarray) -> np.ndarray:
         """(p,) whether the derivative itself changes by as much as the rule is off when the inputs move by an ulp.

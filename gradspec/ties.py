@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+HIGHEST = 0.8135  # rank, where the lowest is -1: no two have the same magnitude
 MANY_SLOPES = 8  # different ones
 DECADES = 1.5  # of very uneven offsets
 BLOCKS = 24  # parts of a direction, at most, that are followed by themselves
@@ -34,16 +35,17 @@ def uneven(size: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def ranked(groups: np.ndarray, turn: int, rng: np.random.Generator) -> np.ndarray:
-    """Offsets in [-1, 1] that tell the members of each group apart, after some turns at random.
+    """Offsets in [-1, 1] that tell the members of each group apart, and their magnitudes; after some turns at random.
 
     First each takes each rank with the others in rising and in falling order: torch.topk takes the first of equals.
+    None is 0, where the largest magnitude, or a limiter of slopes, has its kink itself.
     """
     offsets = np.zeros(groups.shape)
     for group in np.unique(groups):
         members = np.flatnonzero(groups == group)
-        ranks = np.linspace(-1.0, 1.0, len(members))
+        ranks = np.linspace(-1.0, HIGHEST, len(members)) * (-1.0 if turn % 2 else 1.0)
         if turn < 2 * len(members):
-            offsets[members] = np.roll(ranks[:: -1 if turn % 2 else 1], turn // 2)
+            offsets[members] = np.roll(ranks, turn // 2)
         else:
             offsets[members] = rng.permutation(ranks)
     return offsets
