@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradspec.domains import LARGE, SMALL
+from gradspec.domains import LARGE, ONE_OUTPUT, SMALL
 
 GRID = 2.0**10  # its multiples add up exactly, in float32 too and in any order
 SIGNS = np.array((-1.0, 1.0))
@@ -42,6 +42,16 @@ def drawn_signs(point: np.ndarray, y_bar: Sequence[np.ndarray | None], rng: np.r
 def random_signs(shape: int | tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     """An array of random signs: the draws of ``rng.choice((-1.0, 1.0), shape)`` in a third of its time."""
     return np.asarray(SIGNS[rng.integers(2, size=shape)])
+
+
+def drawn_cotangents(ys: Sequence[np.ndarray], kind: str, rng: np.random.Generator) -> tuple[np.ndarray | None, ...]:
+    """A cotangent of this kind, one of COTANGENTS, for each output; None for integers."""
+    bars = tuple(drawn_cotangent(y, kind, rng) for y in ys)
+    looked_at = [position for position, bar in enumerate(bars) if bar is not None and bar.size]
+    if kind != ONE_OUTPUT or len(looked_at) < 2:
+        return bars
+    kept = looked_at[rng.integers(len(looked_at))]  # a network looks at no mean: all other cotangents are 0
+    return tuple(bar if bar is None or at == kept else np.zeros_like(bar) for at, bar in enumerate(bars))
 
 
 def drawn_cotangent(y: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray | None:

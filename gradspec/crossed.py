@@ -10,24 +10,26 @@ from dataclasses import replace
 
 from gradspec.constants import scales_in
 from gradspec.covering import every_value, telling_sizes
-from gradspec.domains import LARGEST_SIZE, Recipe, ordinary
+from gradspec.domains import LARGEST_SIZE, ONE_OUTPUT, Recipe, ordinary
 from gradspec.intervals import interval
 from gradspec.layouts import FULL, Combination, Space
-from gradspec.values import kinds
+from gradspec.values import IDENTITY, kinds
 
 SINGLES = 3  # cases of one entry: a branch for negative numbers is seen by every other one
 SQUARE = 2  # the size of axes that are to be equal
 AROUND = 20  # cases around the numbers of the code that ordinary draws are far from
-TELLING = ("a zero", "ties", "all zeros", "two large", "the lo edge", "the hi edge")
+TELLING = ("a zero", "ties", "all zeros", IDENTITY, "two large", "the lo edge", "the hi edge")
 """Kinds that matter for some values of a param only."""
+WHOLE = ("lowest", "highest")  # the same of an input of integers: all labels are those that are ignored
+OUTPUTS = 4  # cases in which y_bar looks at one output only
 
 
 def beside_params(space: Space, seed: int) -> Iterator[Recipe]:
     """On top of :func:`systematic`: special values and sizes beside params that are not the default ones.
 
     Equal largest entries matter to a norm for one of its orders only, and 0 ** p where p is 1: each value of each
-    param meets each of the most telling kinds of values, the float inputs taking turns, and float32, and an input that
-    is broadcast. Sizes are all 1 at once, and those of :func:`gradspec.covering.telling_sizes`.
+    param meets each of the most telling kinds of values, and of layouts. Sizes are all 1 at once, and those of
+    :func:`gradspec.covering.telling_sizes`; and of several outputs y_bar looks at one alone.
     """
     seeds = itertools.count(zlib.crc32(f"{space.op.name} {seed} beside params".encode()))
     single = space.nearest_of_size(1)
@@ -37,26 +39,46 @@ def beside_params(space: Space, seed: int) -> Iterator[Recipe]:
     recipes += _zeros_beside_whole_numbers(space)
     recipes += _rows_of_squares(space)
     recipes += [ordinary(space, combination) for combination in telling_sizes(space, seed)]
-    floats = _floats(space)
-    turns = itertools.cycle(floats)
-    cut = itertools.cycle(space.patterns[1:])
-    for combination in every_value(space, seed):
-        if "float32" in space.op.dtypes[1:]:
-            recipes.append(ordinary(space, combination, dtype="float32"))
-        if len(space.patterns) > 1:
-            lead = max(space.leads, key=math.prod)
-            recipes.append(ordinary(space, combination, lead=lead, pattern=next(cut)))
-        if not floats:
-            continue
-        position = next(turns)
-        available = kinds(interval(space.op, [*space.op.inputs][position], combination.sizes))
-        for kind in TELLING:
-            if kind in available:
-                chosen = ["uniform"] * len(space.op.inputs)
-                chosen[position] = kind
-                recipes.append(ordinary(space, combination, kinds=tuple(chosen)))
+    recipes += [ordinary(space, space.default, cotangent=ONE_OUTPUT)] * OUTPUTS
+    for turn, combination in enumerate(every_value(space, seed)):
+        recipes += _layouts_beside(space, combination, turn)
+        recipes += _kinds_beside(space, combination, turn)
     for recipe in recipes:
         yield replace(recipe, seed=next(seeds))
+
+
+def _layouts_beside(space: Space, combination: Combination, turn: int) -> Iterator[Recipe]:
+    """Params in float32, with each input broadcast that can be, without leading axes, and with each axis empty."""
+    if "float32" in space.op.dtypes[1:]:
+        yield ordinary(space, combination, dtype="float32")
+    lead = max(space.leads, key=math.prod)
+    for position in range(len(space.op.inputs)):
+        alone = [p for p in space.patterns if all((cut != FULL) == (at == position) for at, cut in enumerate(p))]
+        if alone:
+            yield ordinary(space, combination, lead=lead, pattern=alone[turn % len(alone)])
+    if len(space.leads) > 1:
+        yield ordinary(space, combination, lead=())
+    same = space.by_params[tuple(combination.keys.values())]
+    for symbol in space.op.sizes:
+        empty = next((one for one in same if one.sizes[symbol] == 0), None)
+        if empty is not None:
+            yield ordinary(space, empty)
+
+
+def _kinds_beside(space: Space, combination: Combination, turn: int) -> Iterator[Recipe]:
+    """Params with the most telling kinds of values, the inputs of floats and those of integers taking turns."""
+    inputs = [*space.op.inputs.items()]
+    for integer in (False, True):
+        able = [position for position, (_, domain) in enumerate(inputs) if domain.integer is integer]
+        if not able:
+            continue
+        position = able[turn % len(able)]
+        available = kinds(interval(space.op, inputs[position][0], combination.sizes))
+        for kind in WHOLE if integer else TELLING:
+            if kind in available:
+                chosen = ["uniform"] * len(inputs)
+                chosen[position] = kind
+                yield ordinary(space, combination, kinds=tuple(chosen))
 
 
 def _floats(space: Space) -> list[int]:

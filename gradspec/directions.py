@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from gradspec.cotangents import random_signs
+from gradspec.oracles.estimate import Estimate
 from gradspec.oracles.finite_difference import finite_difference
 from gradspec.trial import Trial
 
@@ -202,6 +203,11 @@ def refitted(trial: Trial, directions: Directions) -> tuple[Directions, np.ndarr
     return _directions(trial, directions.inputs, directions.entries, moves, both), factor
 
 
+def to_edge(trial: Trial) -> np.ndarray:
+    """(n,) how far each entry is from the nearest edge of its domain, or excluded point."""
+    return np.asarray(np.minimum(*_rooms(trial)))
+
+
 def _rooms(trial: Trial) -> tuple[np.ndarray, np.ndarray]:
     down, up = np.empty_like(trial.point), np.empty_like(trial.point)
     for name, domain in zip(trial.op.inputs, trial.domains, strict=True):
@@ -235,3 +241,27 @@ def _through_transforms(trial: Trial, moves: np.ndarray, both: np.ndarray) -> tu
     width = seen(trial.point).size
     estimate = finite_difference(seen, trial.point, moves, both, np.zeros(width))
     return estimate.value, estimate.error
+
+
+def joined(parts: list[tuple[Directions, Estimate]]) -> tuple[Directions, Estimate]:
+    """Several measurements as one."""
+    if len(parts) == 1:
+        return parts[0]
+    directions, estimates = [d for d, _ in parts], [e for _, e in parts]
+    return (
+        Directions(
+            inputs=tuple(name for d in directions for name in d.inputs),
+            entries=np.concatenate([d.entries for d in directions]),
+            moves=np.concatenate([d.moves for d in directions]),
+            both=np.concatenate([d.both for d in directions]),
+            images=np.concatenate([d.images for d in directions]),
+            blur=np.concatenate([d.blur for d in directions]),
+        ),
+        Estimate(
+            value=np.concatenate([e.value for e in estimates]),
+            error=np.concatenate([e.error for e in estimates]),
+            width=np.concatenate([e.width for e in estimates]),
+            diverges=np.concatenate([e.diverges for e in estimates]),
+            evaluations=sum(e.evaluations for e in estimates),
+        ),
+    )

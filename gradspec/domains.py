@@ -18,7 +18,8 @@ from gradspec.related import BESIDE, SHARED, beside, shared
 from gradspec.spec import Op
 from gradspec.values import CLOSE_TOGETHER, THRESHOLD_KINDS, fill, kinds, near, thresholds
 
-COTANGENTS = ("signed", "one-hot", "balanced", "large", "small")
+ONE_OUTPUT = "one output"
+COTANGENTS = ("signed", "one-hot", "balanced", ONE_OUTPUT, "large", "small")
 ROUNDS = 5  # what is wrong for some params may be so for some sizes only
 LARGEST_SIZE = 8  # up to which each size has a case of its own, as has the largest; others are met by chance
 LARGE, SMALL = 2.0**20, 2.0**-20  # powers of two: only the magnitude of y_bar changes, not its digits
@@ -266,6 +267,7 @@ def ordinary(
     lead: tuple[int, ...] | None = None,
     pattern: tuple[Pattern, ...] | None = None,
     kinds: tuple[str, ...] | None = None,
+    cotangent: str = "signed",
 ) -> Recipe:
     """A recipe of ordinary values for these sizes and params, but for what is given."""
     inputs = len(space.op.inputs)
@@ -275,6 +277,6 @@ def ordinary(
         pattern=(FULL,) * inputs if pattern is None else pattern,
         dtype=space.op.dtypes[0] if dtype is None else dtype,
         kinds=("uniform",) * inputs if kinds is None else kinds,
-        cotangent="signed",
+        cotangent=cotangent,
         seed=0,
     )

@@ -12,22 +12,16 @@ from functools import cached_property
 import numpy as np
 
 from gradspec.directions import ALL_ENTRIES, Directions, refitted
-from gradspec.excuses import Excuses
+from gradspec.doubts import Doubts
 from gradspec.judgement import Judgement
-from gradspec.measurement import complex_slopes
-from gradspec.nearby import turns, within_a_step
 from gradspec.oracles.estimate import Estimate
-from gradspec.rounding import CONCLUSIVE, NOISE, ROUNDING
+from gradspec.rounding import CONCLUSIVE, ROUNDING
 from gradspec.ties import adds_up, are_varied, moves_ties_apart, ranked, uneven
 from gradspec.trial import EPS, Trial
 
 ORACLE = 10.0  # how many of its claimed errors an oracle may be off: calibrated in VERIFICATION section 3
 SHARP_ENOUGH = 1e-3  # an oracle's error above this share of its own answer says nothing
 SECOND_STEP = 0.739085  # of the first: far from every ratio of small numbers
-DISPUTED = 1e-2  # of a difference: what the complex step explains but for this much of it is left open
-DISPUTABLE = 0.1  # of the derivative: what rounding may hide from differences; more than that is a wrong rule
-TURNS = 3  # times that claims there cross their mean, as those of no smooth function do
-LOOKED_AT = 32  # comparisons that failed
 NEARBY = 16  # points around a tie at which the derivative is sampled
 UNEVEN = 32  # more of them, at which the entries of a tie of MANY are moved by very different amounts
 MANY = 4
@@ -36,7 +30,7 @@ SMOOTH = 16.0  # times what samples reach: no choice at a tie is as far from all
 VARIED = 4.0  # times what samples reach: where they are all different, none of them is the last
 
 
-class Evidence(Excuses):
+class Evidence(Doubts):
     """A trial's measurements, and cotangents held against them."""
 
     @cached_property
@@ -71,56 +65,9 @@ class Evidence(Excuses):
             judgement = self.at_edges(self._at_ties(self._at_kinks(judgement, directions), directions), directions)
         if judgement.wrong.any() and second_look:
             judgement = self.drowned(self._confirmed(judgement, cotangent, directions), estimate)
-            judgement = self._undisputed(judgement, directions)
-            judgement = self._resolved(judgement, directions)
+            judgement = self.finer(self.undisputed(judgement, directions), directions)
+            judgement = self.resolved(judgement, directions)
         return judgement
-
-    def _resolved(self, judgement: Judgement, directions: Directions) -> Judgement:
-        """Leave open where the rule's claims, or forward's values, swing to and fro within the shortest step.
-
-        As those of sin(x²) at x = 5e6, and of the remainder of 4e7 by 3, whose slope is the same everywhere.
-        """
-        open_now = np.zeros(len(directions), dtype=bool)
-        looked_at, others = np.split(np.flatnonzero(judgement.wrong), [LOOKED_AT])
-        for p in looked_at:
-            one = directions.chosen([int(p)])
-            for side in (1.0, -1.0)[: 1 + directions.both[p]]:
-                steps, ys, x_bars = within_a_step(self.trial, side * one.moves[0])
-                claims = np.array([self.claims(x_bar, one)[0] for x_bar in x_bars])
-                enough = np.ptp(claims) >= np.abs(judgement.claim[p] - judgement.want[p]) / 2
-                open_now[p] |= bool(enough and turns(claims) >= TURNS)
-                open_now[p] |= self._swings(ys, side * steps, one.moves[0], judgement.want[p], judgement.claim[p])
-        open_now[others] = open_now[looked_at].all()
-        return replace(judgement, wrong=judgement.wrong & ~open_now, conclusive=judgement.conclusive & ~open_now)
-
-    def _swings(self, ys: np.ndarray, steps: np.ndarray, move: np.ndarray, want: float, claim: float) -> bool:
-        """Whether values (s, m) go to and fro about the line that differences saw, by more than rounding makes them."""
-        point, y, size = np.abs(self.trial.point), self.trial.y64, np.abs(self.trial.v)
-        eps = ROUNDING * EPS["float32" if self.is_coarse else "float64"]
-        noise = eps * np.abs(y) + NOISE * self.forward_noise
-        matters, moved = size > 0, move != 0
-        reach = (point[moved] / np.abs(move[moved])).max(initial=0.0)
-        rounding = (size * noise)[matters].sum() + eps * reach * max(abs(want), abs(claim))
-        apart = ((ys - y) * self.trial.v)[:, matters].sum(axis=1) - steps * want
-        return bool(np.ptp(apart) >= rounding and turns(apart) >= TURNS)
-
-    def _undisputed(self, judgement: Judgement, directions: Directions) -> Judgement:
-        """Leave open what the complex step, which takes no differences, sees as the rule does.
-
-        A sum such as 1 + exp(-31) moves in jumps of an ulp, and between two jumps its slope is sharply 0.
-        """
-        wrong = np.flatnonzero(judgement.wrong)
-        slopes = complex_slopes(self.trial, directions.moves[wrong]) if wrong.size else None
-        if slopes is None:
-            return judgement
-        with np.errstate(all="ignore"):
-            theirs = np.where(self.trial.v != 0, slopes * self.trial.v, 0.0).sum(axis=1)
-            claim, want = judgement.claim[wrong], judgement.want[wrong]
-            # np.vdot has a complex step of 0, as a lost term has.
-            small = np.abs(claim - want) <= DISPUTABLE * np.abs(want)
-            disputed = wrong[small & (np.abs(claim - theirs) <= DISPUTED * np.abs(claim - want))]
-        open_now = np.isin(np.arange(len(judgement.wrong)), disputed)
-        return replace(judgement, wrong=judgement.wrong & ~open_now, conclusive=judgement.conclusive & ~open_now)
 
     def _confirmed(self, judgement: Judgement, cotangent: np.ndarray, directions: Directions) -> Judgement:
         """Keep only failures that steps of another length see, too.

@@ -12,8 +12,6 @@ from gradspec.cotangents import drawn_signs, signs_by_value
 from gradspec.directions import Directions
 from gradspec.judgement import Judgement
 from gradspec.measurement import complex_slopes
-from gradspec.oracles.estimate import Estimate
-from gradspec.oracles.finite_difference import STEPS
 from gradspec.oracles.torch_autograd import ReferenceFailedError, available, torch_autograd
 from gradspec.rounding import BRANCH, CAP32, CONCLUSIVE, NOISE, ROUNDING, SATURATED, TINY, Rounding
 from gradspec.trial import EPS, JITTERS, SHAKES
@@ -23,7 +21,6 @@ JUMPED = 100.0  # times the bar: no rounding of a rule that is within it elsewhe
 INSIDE = 2.0**-26  # of a step: as good as the edge of a domain, for all that has no jump there
 NEARLY = 2.0**-10  # of what a rule is off by on the edge: what agrees but for this much agrees
 LOGARITHMS = 1e4  # ordinary numbers above this are none of probabilities
-LOST = 1e-3  # of an output: what it moves by for an ulp is no rounding above that
 AWAY = 16  # points a rounding of float32 away
 ALIKE = 2.0**-6  # of what a rule is off by
 STEEP = 4.0  # times the measured change of a derivative within an ulp: several roundings may add up
@@ -229,19 +226,6 @@ class Excuses(Rounding):
                 theirs = self.claims(trial.flat_cotangents(answer.cotangents), directions)
                 smooth |= np.abs(theirs - want) <= near
         return np.asarray(smooth)
-
-    def drowned(self, judgement: Judgement, estimate: Estimate) -> Judgement:
-        """Leave open what forward may have lost over the longest step, where it answers to an ulp with far more than one.
-
-        Over shorter steps its values may stand still: a triangle of corners 3e7 away, two of them 0.1 apart.
-        """
-        if self.trial.case.dtype != "float64" or not judgement.wrong.any():
-            return judgement
-        moved, size = self.moved_by_ulps, np.abs(self.trial.v)
-        jump = np.where(moved <= LOST * np.abs(self.trial.y64), moved, 0.0)  # beyond, it is no rounding but a cliff
-        noise = np.where(estimate.value != 0, size * jump, 0.0).sum(axis=1) / STEPS[0]
-        open_now = judgement.wrong & (np.abs(judgement.claim - judgement.want) <= judgement.bar + noise)
-        return replace(judgement, wrong=judgement.wrong & ~open_now, conclusive=judgement.conclusive & ~open_now)
 
     def jumps_with_y_bar(
         self, directions: Directions, claim: np.ndarray, want: np.ndarray, bar: np.ndarray

@@ -13,9 +13,10 @@ JUDGING = (
     "gradspec/checks/*.py",
     "gradspec/oracles/*.py",
     *(f"gradspec/{name}.py" for name in ("analytic", "caller", "constants", "cotangents", "covering", "crossed")),
-    *(f"gradspec/{name}.py" for name in ("directions", "domains", "drawing", "engine", "evidence", "excuses")),
-    *(f"gradspec/{name}.py" for name in ("intervals", "judgement", "layouts", "measurement", "nearby")),
-    *(f"gradspec/{name}.py" for name in ("related", "rounding", "strategies", "tally", "ties", "trial", "values")),
+    *(f"gradspec/{name}.py" for name in ("directions", "domains", "doubts", "drawing", "engine", "evidence")),
+    *(f"gradspec/{name}.py" for name in ("excuses", "intervals", "judgement", "layouts", "measurement")),
+    *(f"gradspec/{name}.py" for name in ("nearby", "places", "related", "rounding", "strategies", "tally")),
+    *(f"gradspec/{name}.py" for name in ("ties", "trial", "values")),
 )
 """What decides a verdict; what it is about, the op itself, has a hash of its own."""
 

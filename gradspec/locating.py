@@ -24,6 +24,7 @@ RANDOM_ONLY = "random draws only: no systematic case shows it"
 COTANGENTS = {
     "one-hot": "one entry that is not 0",
     "balanced": "entries that sum to 0",
+    "one output": "one output alone, the others' being 0",
     "large": "large entries",
     "small": "small entries",
 }

@@ -14,10 +14,12 @@ from gradspec.directions import (
     LARGE,
     SMALL,
     Directions,
+    joined,
     projections,
     single_entries,
     singled_out,
     tied_entries,
+    to_edge,
     together,
 )
 from gradspec.nearby import at_ordinary, nearby, only_float32, usual_slopes
@@ -30,6 +32,7 @@ SHARP = 1e-8  # relative error below which an estimate needs no second try
 BLURRED = 1e-7  # relative error above which shorter steps are tried
 FINER = (2.0**-8, 2.0**-16)  # of the first ones
 CHAOS = 2.0**-10  # of an output; a change of this size by a few ulps that is not in proportion to them is no derivative
+FAINT = 2.0**-31  # of an entry: the shortest step of that size is 32 of its ulps
 PROPORTIONS = (4.0, 8.0, 16.0)  # ulps; one alone may be lost in the rounding of what they enter
 APART = 10.0  # two estimates further apart than this many of their errors contradict each other
 JUMP = 2.0**10  # ulps; a larger answer to one ulp is no rounding: a branch, or a cliff
@@ -63,7 +66,7 @@ class Measurement:
             kinked = entries[(single[1].width > 0).any(axis=1)]
             if kinked.size:
                 parts.append(self.along_each(tied_entries(trial, kinked)))
-        return _joined(parts)
+        return joined(parts)
 
     def entries(self, positions: np.ndarray) -> tuple[Directions, Estimate]:
         """Directions along single entries, with steps of their own size where that sees more."""
@@ -72,11 +75,13 @@ class Measurement:
         kinked = estimate.width > 0
         blurred = (kinked | (estimate.error > SHARP * np.abs(estimate.value))).any(axis=1)
         small, large = (x > 0) & (x < SMALL), (x > LARGE) & (x < 1 / SHARP)
-        coarse = ~directions.both & (x > 0) & (x < STEPS[3])  # away from an edge, over what bends next to it
+        near = to_edge(self.trial)[positions]
+        coarse = ~directions.both & (near > FAINT * x) & (near < STEPS[3])  # away from the edge, over what bends there
         again = np.flatnonzero((blurred & (small | large)) | coarse)
         if not again.size:
             return directions, estimate
-        finer, second = self.along_each(single_entries(self.trial, positions[again], np.minimum(x[again], 1.0)))
+        scale = np.where(coarse, near, np.minimum(x, 1.0))[again]
+        finer, second = self.along_each(single_entries(self.trial, positions[again], scale))
         beyond = (~(second.width > 0) & np.isfinite(second.error)).all(axis=1)
         finer_sees = kinked[again].any(axis=1) & beyond  # the kink that the first steps met lies further away
         coarse = coarse[again] & np.isfinite(second.error).all(axis=1)
@@ -275,26 +280,3 @@ def complex_slopes(trial: Trial, moves: np.ndarray) -> np.ndarray | None:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("error", np.exceptions.ComplexWarning)  # a forward that drops the imaginary part
         return complex_step(trial.complex_outputs, trial.point, moves)
-
-
-def _joined(parts: list[tuple[Directions, Estimate]]) -> tuple[Directions, Estimate]:
-    if len(parts) == 1:
-        return parts[0]
-    directions, estimates = [d for d, _ in parts], [e for _, e in parts]
-    return (
-        Directions(
-            inputs=tuple(name for d in directions for name in d.inputs),
-            entries=np.concatenate([d.entries for d in directions]),
-            moves=np.concatenate([d.moves for d in directions]),
-            both=np.concatenate([d.both for d in directions]),
-            images=np.concatenate([d.images for d in directions]),
-            blur=np.concatenate([d.blur for d in directions]),
-        ),
-        Estimate(
-            value=np.concatenate([e.value for e in estimates]),
-            error=np.concatenate([e.error for e in estimates]),
-            width=np.concatenate([e.width for e in estimates]),
-            diverges=np.concatenate([e.diverges for e in estimates]),
-            evaluations=sum(e.evaluations for e in estimates),
-        ),
-    )

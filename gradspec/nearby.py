@@ -13,7 +13,7 @@ from gradspec.trial import Trial
 GOLDEN = (5**0.5 - 1) / 2  # multiples of it, modulo 1, are spread evenly
 SHORT = 2.0**21  # a number with no more binary digits than that, of float32's 24, tells nothing of how it was computed
 TELLING = 2  # numbers of float32, and none that is not, that are no multiples of the last digit of the largest
-DIGITS = 24  # of float32, binary
+DIGITS = 25  # of float32, binary, and one more: the largest may be a power of two
 WITHIN = (0.5137, 0.5391, 0.5703, 0.6291, 0.6548, 0.6868, 0.7571, 0.7694, 0.8329, 0.8847, 0.9113, 0.9719)
 """Of the shortest step, without any pattern: evenly spread ones would meet a period again and again."""
 DRAWN = 4  # ordinary points, before a rule is accused

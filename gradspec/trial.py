@@ -13,7 +13,7 @@ import numpy as np
 
 from gradspec.analytic import Analytic
 from gradspec.caller import Arrays, Caller, CallFailedError, flattened, float_outputs
-from gradspec.cotangents import Signs, drawn_cotangent, drawn_signs, signs_by_value
+from gradspec.cotangents import Signs, drawn_cotangents, drawn_signs, signs_by_value
 from gradspec.domains import Case
 from gradspec.intervals import Interval, interval
 from gradspec.oracles.torch_autograd import ReferenceFailedError, TorchAnswer, torch_autograd
@@ -85,7 +85,7 @@ class Trial(Caller):
                 raise CallFailedError("forward", "returns another shape than y_bar was made for")
             return self.case.y_bar
         rng = np.random.default_rng((self.case.seed, 1))
-        return tuple(drawn_cotangent(y, self.case.cotangent, rng) for y in self.ys)
+        return drawn_cotangents(self.ys, self.case.cotangent, rng)
 
     @cached_property
     def x_bar(self) -> tuple[np.ndarray | None, ...]:

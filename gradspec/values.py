@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from gradspec.intervals import Interval
+from gradspec.places import around, next_to, whole_numbers
 
 SMALLEST = 1e-60  # below this, correct formulas lose digits in intermediate products
 LARGEST = 1e8  # params above this are no thresholds
@@ -139,6 +141,17 @@ def _times(value: float, factors: tuple[float, float]) -> Filler:
     return fill
 
 
+def _next_to(side: str) -> Filler:
+    def fill(domain: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        width = min(domain.typical[1] - domain.typical[0], domain.hi - domain.lo)
+        edge, inward = (domain.lo, width) if side == "lo" else (domain.hi, -width)
+        x = next_to(edge, inward, shape, rng)
+        # A matrix of nothing else would be nearly singular.
+        return x if len(shape) < 2 else np.where(rng.random(shape) < 0.5, x, _uniform(domain, shape, rng))
+
+    return fill
+
+
 def _some(values: Sequence[float], count: int | None) -> Filler:
     """*count* entries, all for None, take the *values* in turn; the rest stays ordinary."""
 
@@ -186,8 +199,11 @@ def kinds(domain: Interval, params: Mapping[str, Any] | None = None) -> tuple[st
         domain: Where the values may lie.
         params: The op's params; a number among them may be a threshold.
     """
+    wide = WIDE * (domain.typical[1] - domain.typical[0]) < domain.hi - domain.lo < math.inf
     if domain.integer:
-        return ("uniform", "ties", "lowest", "highest")
+        whole = [number for number in whole_numbers(domain.numbers) if domain.holds(number)]
+        names = ["uniform", *[ANYWHERE] * wide, *([f"at {' '.join(map(str, whole))}"] if whole else [])]
+        return (*names, "ties", "lowest", "highest")
     names = ["uniform"]
     if domain.holds(0.0):
         names += ["a zero"]
@@ -195,7 +211,12 @@ def kinds(domain: Interval, params: Mapping[str, Any] | None = None) -> tuple[st
     numbers = dict.fromkeys((*thresholds(params or {}), *domain.numbers))
     exact = [number for number in numbers if number not in SPECIAL and (domain.holds(number) or domain.holds(-number))]
     names += [f"at {' '.join(map(repr, exact))}"] if exact else []
-    names += [ANYWHERE] if WIDE * (domain.typical[1] - domain.typical[0]) < domain.hi - domain.lo < math.inf else []
+    names += [ANYWHERE] * wide
+    names += [
+        f"next to {name}" for name, edge in (("hi", domain.hi), ("lo", domain.lo)) if edge and math.isfinite(edge)
+    ]
+    inside = [*dict.fromkeys(point for point in (*domain.exclude, *exact) if point and domain.lo < point < domain.hi)]
+    names += [f"around {' '.join(map(repr, inside))}"] if inside else []
     names += ["ties", "log-uniform"]
     names += [name for name, edge in _edges(domain).items() if domain.holds(edge)]
     if domain.holds(0.0):
@@ -232,6 +253,11 @@ def fill(domain: Interval, shape: tuple[int, ...], kind: str, rng: np.random.Gen
 def _filled_with_integers(domain: Interval, shape: tuple[int, ...], kind: str, rng: np.random.Generator) -> np.ndarray:
     if kind == "ties":
         return rng.choice(_integers(domain, (2,), rng), size=shape)
+    if kind == ANYWHERE:
+        return _integers(replace(domain, typical=(domain.lo, domain.hi)), shape, rng)
+    if kind.startswith("at "):
+        numbers = [int(number) for number in kind.split()[1:]]
+        return rng.permutation(np.resize(rng.permutation(numbers), math.prod(shape))).reshape(shape)
     if kind in ("lowest", "highest"):
         low, high, holes = domain.whole
         inside = (value for value in (range(low, high + 1) if kind == "lowest" else range(high, low - 1, -1)))
@@ -249,6 +275,11 @@ def _filler(domain: Interval, kind: str) -> Filler:
         return _near(float(value))
     if where == "at":
         return _at(value)
+    if where == "around":
+        points = [float(number) for number in value.split()]
+        return lambda domain, shape, rng: _inside(domain, around(points, shape, rng), rng)
+    if kind.startswith("next to"):
+        return _next_to(kind.removeprefix("next to "))
     if kind in ("a zero", "two zeros", "all zeros"):
         return _some([0.0], {"a zero": 1, "two zeros": 2}.get(kind))
     edges = _edges(domain)

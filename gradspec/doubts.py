@@ -1,0 +1,112 @@
+"""What is looked at again before a rule is accused: whether it may be differences that err."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from gradspec.directions import Directions
+from gradspec.excuses import Excuses
+from gradspec.judgement import Judgement
+from gradspec.measurement import complex_slopes
+from gradspec.nearby import turns, within_a_step
+from gradspec.oracles.estimate import Estimate
+from gradspec.oracles.finite_difference import STEPS
+from gradspec.rounding import NOISE, ROUNDING
+from gradspec.trial import EPS
+
+LOOKED_AT = 32  # comparisons that failed
+LOST = 1e-3  # of an output: what it moves by for an ulp is no rounding above that
+DISPUTED = 1e-2  # of a difference: what the complex step explains but for this much of it is left open
+DISPUTABLE = 0.1  # of the derivative: what rounding may hide from differences; more than that is a wrong rule
+SECANTS = STEPS[-1] * 4.0 ** -np.arange(1, 13)  # of a direction: shorter than any step of differences
+SWALLOWED = 8.0  # ulps of the largest number: shorter ones may vanish in it
+NEARER = 1 / 8  # of what a rule is off by: what secants see is so near to its claim
+TURNS = 3  # times that claims within a step cross their mean, as those of no smooth function do
+
+
+class Doubts(Excuses):
+    """A trial's measurements, what excuses a rule, and what makes differences doubtful."""
+
+    def drowned(self, judgement: Judgement, estimate: Estimate) -> Judgement:
+        """Leave open what forward may have lost over the longest step: it answers to an ulp with far more than one.
+
+        Over shorter steps its values may stand still: a triangle of corners 3e7 away, two of them 0.1 apart.
+        """
+        if self.trial.case.dtype != "float64" or not judgement.wrong.any():
+            return judgement
+        moved, size = self.moved_by_ulps, np.abs(self.trial.v)
+        jump = np.where(moved <= LOST * np.abs(self.trial.y64), moved, 0.0)  # beyond, it is no rounding but a cliff
+        noise = np.where(estimate.value != 0, size * jump, 0.0).sum(axis=1) / STEPS[0]
+        open_now = judgement.wrong & (np.abs(judgement.claim - judgement.want) <= judgement.bar + noise)
+        return replace(judgement, wrong=judgement.wrong & ~open_now, conclusive=judgement.conclusive & ~open_now)
+
+    def undisputed(self, judgement: Judgement, directions: Directions) -> Judgement:
+        """Leave open what the complex step, which takes no differences, sees as the rule does.
+
+        A sum such as 1 + exp(-31) moves in jumps of an ulp, and between two jumps its slope is sharply 0.
+        """
+        wrong = np.flatnonzero(judgement.wrong)
+        slopes = complex_slopes(self.trial, directions.moves[wrong]) if wrong.size else None
+        if slopes is None:
+            return judgement
+        with np.errstate(all="ignore"):
+            theirs = np.where(self.trial.v != 0, slopes * self.trial.v, 0.0).sum(axis=1)
+            claim, want = judgement.claim[wrong], judgement.want[wrong]
+            # np.vdot has a complex step of 0, as a lost term has.
+            small = np.abs(claim - want) <= DISPUTABLE * np.abs(want)
+            disputed = wrong[small & (np.abs(claim - theirs) <= DISPUTED * np.abs(claim - want))]
+        open_now = np.isin(np.arange(len(judgement.wrong)), disputed)
+        return replace(judgement, wrong=judgement.wrong & ~open_now, conclusive=judgement.conclusive & ~open_now)
+
+    def finer(self, judgement: Judgement, directions: Directions) -> Judgement:
+        """Leave open what far shorter steps see as the rule does: a peak, a cell of a table, a stair between others.
+
+        They are longer than what numbers as large as any here would swallow: x + 1e8 is flat between two of its ulps,
+        and a rule that says 0 of it is wrong.
+        """
+        open_now, off = np.zeros(len(directions), dtype=bool), np.abs(judgement.claim - judgement.want) * NEARER
+        point, y, v = self.trial.point, self.trial.y64, self.trial.v
+        largest = max(float(np.abs(point).max(initial=1.0)), float(self.elsewhere[0].max(initial=0.0)))
+        for p in np.flatnonzero(judgement.wrong)[:LOOKED_AT]:
+            move = directions.moves[p]
+            shares = np.array((1.0, 0.7, -0.6, -0.9) if directions.both[p] else (1.0, 0.7, 0.6, 0.9))
+            for h in SECANTS[SECANTS * directions.scale[p] >= SWALLOWED * EPS["float64"] * largest]:
+                ys = np.array([self.trial.outputs(point + share * h * move) for share in shares])
+                with np.errstate(all="ignore"):
+                    slopes = np.where(v != 0, v * (ys - y), 0.0).sum(axis=1) / (shares * h)
+                    rounding = SWALLOWED * EPS["float64"] * np.abs(v * y)[v != 0].sum() / h
+                if rounding <= off[p] and (np.abs(slopes - judgement.claim[p]) <= off[p]).all():
+                    open_now[p] = True
+                    break
+        return replace(judgement, wrong=judgement.wrong & ~open_now, conclusive=judgement.conclusive & ~open_now)
+
+    def resolved(self, judgement: Judgement, directions: Directions) -> Judgement:
+        """Leave open where the rule's claims, or forward's values, swing to and fro within the shortest step.
+
+        As those of sin(x²) at x = 5e6, and of the remainder of 4e7 by 3, whose slope is the same everywhere.
+        """
+        open_now = np.zeros(len(directions), dtype=bool)
+        looked_at, others = np.split(np.flatnonzero(judgement.wrong), [LOOKED_AT])
+        for p in looked_at:
+            one = directions.chosen([int(p)])
+            for side in (1.0, -1.0)[: 1 + directions.both[p]]:
+                steps, ys, x_bars = within_a_step(self.trial, side * one.moves[0])
+                claims = np.array([self.claims(x_bar, one)[0] for x_bar in x_bars])
+                enough = np.ptp(claims) >= np.abs(judgement.claim[p] - judgement.want[p]) / 2
+                open_now[p] |= bool(enough and turns(claims) >= TURNS)
+                open_now[p] |= self._swings(ys, side * steps, one.moves[0], judgement.want[p], judgement.claim[p])
+        open_now[others] = open_now[looked_at].all()
+        return replace(judgement, wrong=judgement.wrong & ~open_now, conclusive=judgement.conclusive & ~open_now)
+
+    def _swings(self, ys: np.ndarray, steps: np.ndarray, move: np.ndarray, want: float, claim: float) -> bool:
+        """Whether values (s, m) go to and fro about the line that differences saw, by more than rounding makes them."""
+        point, y, size = np.abs(self.trial.point), self.trial.y64, np.abs(self.trial.v)
+        eps = ROUNDING * EPS["float32" if self.is_coarse else "float64"]
+        noise = eps * np.abs(y) + NOISE * self.forward_noise
+        matters, moved = size > 0, move != 0
+        reach = (point[moved] / np.abs(move[moved])).max(initial=0.0)
+        rounding = (size * noise)[matters].sum() + eps * reach * max(abs(want), abs(claim))
+        apart = ((ys - y) * self.trial.v)[:, matters].sum(axis=1) - steps * want
+        return bool(np.ptp(apart) >= rounding and turns(apart) >= TURNS)
