@@ -143,7 +143,7 @@ class Excuses(Rounding):
     def _tied_in_float32(
         self, directions: Directions, claim: np.ndarray, want: np.ndarray, bar: np.ndarray
     ) -> np.ndarray:
-        """(p,) whether the rule is right in float64, and says in float32 what it says there a rounding of float32 away.
+        """(p,) whether the rule is right in float64, and in float32 between what it says a rounding of float32 away.
 
         2 + 9e-8 and 2 are equal in float32, and either may be the larger one. An ulp of 9e-8 is no such rounding: that
         of the largest number is, or what moves the outputs by an ulp of theirs.
@@ -154,12 +154,12 @@ class Excuses(Rounding):
             steepest = (np.abs(want) / directions.scale)[sound].max(initial=0.0)
             reach = np.abs(trial.v * trial.y64).sum() / steepest if steepest else 0.0
         reach = EPS["float32"] * max(float(reach), float(np.abs(trial.point).max(initial=0.0)))
-        rng, found = np.random.default_rng((trial.case.seed, 17)), np.zeros(len(directions), dtype=bool)
+        rng, seen = np.random.default_rng((trial.case.seed, 17)), [want]
         for _ in range(AWAY if sound.any() else 0):
             point = trial.point + 2.0 * reach * rng.uniform(-1.0, 1.0, trial.point.size)
-            claims = self.claims(trial.pulled_back(trial.inside(point), trial.y_bar64)[1], directions)
-            found |= np.abs(claims - claim) <= ALIKE * off
-        return np.asarray(sound & found)
+            seen.append(self.claims(trial.pulled_back(trial.inside(point), trial.y_bar64)[1], directions))
+        low, high = np.nanmin(seen, axis=0) - ALIKE * off, np.nanmax(seen, axis=0) + ALIKE * off
+        return np.asarray(sound & (low <= claim) & (claim <= high))
 
     def is_steep(self, directions: Directions, claim: np.ndarray, want: np.ndarray, bar: np.ndarray) -> np.ndarray:
         """(p,) whether the derivative itself changes by as much as the rule is off when the inputs move by an ulp.
