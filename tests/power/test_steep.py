@@ -226,3 +226,23 @@ def test_what_is_right_but_for_an_ulp_of_y_bar_is_wrong(seed: int) -> None:
         name="matmul_skip", forward=lambda x, w: (x @ w, (x, w)), vjp=_skips, inputs=inputs, torch=lambda x, w: x @ w
     )
     assert Verdict.FAIL is verify(op, seed=seed, explain=False).verdict
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_stairs_between_the_steps(seed: int) -> None:
+    """Rounded to eight digits, a steep curve is flat: secants within a stair say so; differences see the curve."""
+
+    def forward(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        y = 1 / (1 + np.exp(-1e3 * (x - 0.5)))
+        return np.round(y, 8), y
+
+    op = Op(
+        name="rounded_sigmoid",
+        forward=forward,
+        vjp=lambda y, y_bar: (0 * y_bar,),
+        inputs={"x": array("n", lo=0, hi=1)},
+        dtypes=("float64",),
+    )
+    assert Verdict.FAIL is not verify(op, seed=seed, explain=False).verdict
+    far = op.replace(forward=lambda x: (x + 1e8, x))  # flat between two ulps of 1e8, and no stairs for all that
+    assert Verdict.FAIL is verify(far, seed=seed, explain=False).verdict
