@@ -158,7 +158,7 @@ class Excuses(Rounding):
         for _ in range(AWAY if sound.any() else 0):
             point = trial.point + 2.0 * reach * rng.uniform(-1.0, 1.0, trial.point.size)
             seen.append(self.claims(trial.pulled_back(trial.inside(point), trial.y_bar64)[1], directions))
-        low, high = np.nanmin(seen, axis=0) - ALIKE * off, np.nanmax(seen, axis=0) + ALIKE * off
+        low, high = np.fmin.reduce(seen) - ALIKE * off, np.fmax.reduce(seen) + ALIKE * off
         return np.asarray(sound & (low <= claim) & (claim <= high))
 
     def is_steep(self, directions: Directions, claim: np.ndarray, want: np.ndarray, bar: np.ndarray) -> np.ndarray:
