@@ -145,7 +145,7 @@ def test_a_short_run_has_a_share_of_them() -> None:
         forward=lambda x, p: (x**p, (x, p)), vjp=lambda s, v: (s[1] * s[0] ** (s[1] - 1) * v,), params={"p": (2, 3, 1)}
     )
     assert 2 <= len([*beside_params(Space(op), 0)])
-    assert verify(op, examples=10).examples <= 12
+    assert verify(op, examples=10).examples == 10 + round(len([*beside_params(Space(op), 0)]) / 10)
     assert verify(op, examples=100).examples == 100 + len([*beside_params(Space(op), 0)])
 
 
