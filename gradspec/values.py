@@ -183,7 +183,7 @@ _FILLERS: dict[str, Filler] = {
     "large": _magnitudes(1e3, 1e8),
     CLOSE_TOGETHER: _offset,
     "two large": _two_large,
-    "up to 100": _up_to(100.0),
+    "tens": _magnitudes(10.0, 100.0),
     "up to 1000": _up_to(1000.0),
     "ties": _ties,
     "whole numbers": _whole,
@@ -215,14 +215,15 @@ def kinds(domain: Interval, params: Mapping[str, Any] | None = None) -> tuple[st
     names += [
         f"next to {name}" for name, edge in (("hi", domain.hi), ("lo", domain.lo)) if edge and math.isfinite(edge)
     ]
-    inside = [*dict.fromkeys(point for point in (*domain.exclude, *exact) if point and domain.lo < point < domain.hi)]
+    signed = (number if domain.holds(number) else -number for number in exact)
+    inside = [*dict.fromkeys(point for point in (*domain.exclude, *signed) if point and domain.lo < point < domain.hi)]
     names += [f"around {' '.join(map(repr, inside))}"] if inside else []
     names += ["ties", "log-uniform"]
     names += [name for name, edge in _edges(domain).items() if domain.holds(edge)]
     if domain.holds(0.0):
         names += ["two zeros", "all zeros"]
         names += [IDENTITY] if domain.square else []
-    names += ["two large", "up to 1000", "up to 100", "small", "large", "equal rows", "whole numbers"]
+    names += ["two large", "up to 1000", "tens", "small", "large", "equal rows", "whole numbers"]
     names += [f"a {value!r}" for value in SPECIAL if domain.holds(value)]
     return tuple(names)
 
