@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -77,11 +78,14 @@ def codebook(*, wrong: bool) -> Op:
     )
 
 
-def near_freezing(*, wrong: bool) -> Op:
-    """sin(e) / e for e = (t - 273.15) / 10, by a series next to 0: that of its derivative has a wrong sign."""
+def near_freezing(*, wrong: bool, negative: bool = False) -> Op:
+    """sin(e) / e for e = (t - 273.15) / 10, by a series next to 0: that of its derivative has a wrong sign.
+
+    If *negative*, t has the other sign, and no number of its domain stands in the code.
+    """
 
     def forward(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        e = (t - 273.15) / 10
+        e = (-t - 273.15) / 10 if negative else (t - 273.15) / 10
         near = np.abs(e) < 1e-2
         safe = np.where(near, 1, e)
         return np.where(near, 1 - e * e / 6 + e**4 / 120, np.sin(safe) / safe), e
@@ -90,9 +94,10 @@ def near_freezing(*, wrong: bool) -> Op:
         near = np.abs(e) < 1e-2
         safe = np.where(near, 1, e)
         series = (e / 3 if wrong else -e / 3) + e**3 / 30
-        return (y_bar / 10 * np.where(near, series, (np.cos(safe) - np.sin(safe) / safe) / safe),)
+        slope = np.where(near, series, (np.cos(safe) - np.sin(safe) / safe) / safe)
+        return ((-y_bar if negative else y_bar) / 10 * slope,)
 
-    inputs = {"t": array("n", lo=200, hi=400)}
+    inputs = {"t": array("n", lo=-400, hi=-200) if negative else array("n", lo=200, hi=400)}
     return Op(name="near_freezing", forward=forward, vjp=vjp, inputs=inputs, dtypes=("float64",))
 
 
@@ -185,6 +190,7 @@ OPS: dict[str, Callable[..., Op]] = {
     "whole numbers of a wide domain": premium,
     "rows of a long table": codebook,
     "around a number of the code": near_freezing,
+    "around its negative": partial(near_freezing, negative=True),
     "nothing beside the last reduction": squared_error,
     "no batch beside the last power": scaled,
     "equal eigenvalues beside the last function": of_matrix,
