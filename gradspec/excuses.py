@@ -23,6 +23,7 @@ NEARLY = 2.0**-10  # of what a rule is off by on the edge: what agrees but for t
 LOGARITHMS = 1e4  # ordinary numbers above this are none of probabilities
 AWAY = 16  # points a rounding of float32 away
 ALIKE = 2.0**-6  # of what a rule is off by
+STEADY = 2.0**-9  # of an output: what it moves by for an ulp, where it is no difference of larger ones
 STEEP = 4.0  # times the measured change of a derivative within an ulp: several roundings may add up
 
 
@@ -63,13 +64,13 @@ class Excuses(Rounding):
         lost = self.lost_by_reference
         if lost is None:
             return bar, (excess > bar) & ((excess <= np.maximum(cap, bar)) | unknowable)
-        theirs = np.max([np.abs(self.claims(error, directions)) for error in lost], axis=0)
+        theirs = np.max([np.abs(self.claims(error, directions)) for _, error in lost], axis=0)
         bar = bar + np.minimum(NOISE * np.nan_to_num(theirs, nan=0.0, posinf=0.0), cap)
         return bar, (excess > bar) & unknowable
 
     @cached_property
-    def lost_by_reference(self) -> list[np.ndarray] | None:
-        """What the reference's cotangents (n') lose in float32, at four points an ulp apart; None without one."""
+    def lost_by_reference(self) -> list[tuple[np.ndarray, np.ndarray]] | None:
+        """What the reference's values (m,) and cotangents (n') lose in float32, at four points; None without one."""
         if self.trial.op.torch is None or not available():
             return None
         eps = EPS["float32"]
@@ -78,7 +79,7 @@ class Excuses(Rounding):
         except ReferenceFailedError:
             return None
 
-    def _lost(self, relative: float, seed: int) -> np.ndarray:
+    def _lost(self, relative: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
         trial, rng = self.trial, np.random.default_rng((self.trial.case.seed, 8, seed))
         point = trial.point * (1.0 + relative * signs_by_value(trial.point, rng))
         drawn = [
@@ -89,14 +90,15 @@ class Excuses(Rounding):
             torch_autograd(trial.op, trial.transformed(drawn, dtype), trial.case.params, trial.y_bar64, dtype)
             for dtype in ("float32", "float64")
         ]
-        rough, exact = (trial.flat_cotangents(answer.cotangents) for answer in answers)
-        return np.asarray(rough - exact)
+        rough, exact = ((float_outputs(each.values), trial.flat_cotangents(each.cotangents)) for each in answers)
+        return rough[0] - exact[0], rough[1] - exact[1]
 
     @cached_property
     def _lost_by_forward(self) -> float:
         """What forward loses in float32 beyond its conditioning, as a share of its outputs.
 
-        The worst of five points some ulps apart: at one of them roundings may cancel.
+        The worst of five points some ulps apart: at one of them roundings may cancel. Of the largest output, and of
+        each that hardly answers to ulps: solutions with (a.T @ a + 1) may be small beside others that lose nothing.
         """
         trial = self.trial
         lost = np.abs(float_outputs(trial.ys) - trial.y64)
@@ -109,8 +111,10 @@ class Excuses(Rounding):
                 continue
             lost = np.fmax(lost, np.abs(rough - exact))
         beyond = np.nan_to_num(lost - np.nan_to_num(self.moved_by_ulps, nan=np.inf), nan=0.0, neginf=0.0)
-        largest = max(float(np.abs(trial.y64).max(initial=0.0)), TINY["float32"])
-        return max(float(beyond.max(initial=0.0)), 0.0) / largest
+        sizes = np.abs(trial.y64)
+        largest = max(float(sizes.max(initial=0.0)), TINY["float32"])
+        sizes = np.where(self.moved_by_ulps <= STEADY * sizes, np.maximum(sizes, TINY["float32"]), largest)
+        return max(float((beyond / sizes).max(initial=0.0)), 0.0)
 
     @cached_property
     def loses_a_kink(self) -> bool:

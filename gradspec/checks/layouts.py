@@ -122,9 +122,10 @@ def _difference(
     found = _wrong_value(trial, evidence, ys, before, who, words) or _wrong_cotangent(
         trial, evidence, base, again, who, words
     )
-    if found is None or other is None or found.input == "":
+    if found is None or found.input == "":
         return found
-    # The bar is that of the trial's own y_bar: other numbers may be larger, or cancel more.
+    # Equal numbers have stayed equal so far: a mean of theirs is off by an ulp in one layout, and exact in another. And
+    # where inputs or y_bar are not the trial's own, they may be larger, or cancel more.
     noise = _rounding_of(trial, xs, given, base)
     for where in trial.cotangent_slices.values():  # two samples of one entry may both be 0 by chance
         noise[where] = noise[where].max(initial=0.0)

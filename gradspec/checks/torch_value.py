@@ -43,8 +43,16 @@ def value_torch(trial: Trial, evidence: Evidence) -> list[Outcome]:
     if any(outcome.mismatch for outcome in found):  # a look at what rounding does that costs more
         moved = np.max([np.abs(y - trial.y64) for y, _ in (*trial.shaken, *_untied(trial))], axis=0)
         noise = np.fmax(evidence.value_noise, np.nan_to_num(moved, nan=0.0, posinf=0.0))
+        noise = np.fmax(noise, _lost_by_reference(trial, evidence))
         found = _compared(trial, evidence, answer.values, noise, _left_over(trial, answer.values))
     return found
+
+
+def _lost_by_reference(trial: Trial, evidence: Evidence) -> np.ndarray:
+    """(m,) what float32 costs the reference itself: a mean of 999 and 999.1 is off, and no move of these shows it."""
+    lost = evidence.lost_by_reference if trial.case.dtype == "float32" else None
+    sizes = [np.abs(values) for values, _ in lost or () if values.size == trial.y64.size]
+    return np.nan_to_num(np.max([np.zeros(trial.y64.size), *sizes], axis=0), nan=0.0, posinf=0.0)
 
 
 def _untied(trial: Trial) -> list[tuple[np.ndarray, np.ndarray]]:
