@@ -131,7 +131,9 @@ def _difference(
         noise[where] = noise[where].max(initial=0.0)
     # A saturated softmax takes y_bar from itself: exactly, or but for an ulp, as einsum adds up.
     floor = ROUNDING * EPS[trial.case.dtype] * sum(float(np.abs(bar).sum()) for bar in given if bar is not None)
-    return found if (np.abs(again - base) > NOISE * noise + floor).any() else None
+    with np.errstate(invalid="ignore"):
+        different = ~(np.abs(again - base) <= NOISE * noise + floor) & np.isfinite(base)  # NaN from a gap is different
+    return found if different.any() else None
 
 
 def _rounding_of(trial: Trial, inputs: Sequence[np.ndarray], bars: Arrays, base: np.ndarray) -> np.ndarray:
