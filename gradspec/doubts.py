@@ -69,7 +69,7 @@ class Doubts(Excuses):
         open_now, off = np.zeros(len(directions), dtype=bool), np.abs(judgement.claim - judgement.want) * NEARER
         point, y, v = self.trial.point, self.trial.y64, self.trial.v
         largest = max(float(np.abs(point).max(initial=1.0)), float(self.elsewhere[0].max(initial=0.0)))
-        for p in np.flatnonzero(judgement.wrong)[:LOOKED_AT]:
+        for p in np.flatnonzero(judgement.wrong & np.isfinite(off))[:LOOKED_AT]:  # anything is near to infinity
             move = directions.moves[p]
             shares = np.array((1.0, 0.7, -0.6, -0.9) if directions.both[p] else (1.0, 0.7, 0.6, 0.9))
             for h in SECANTS[SECANTS * directions.scale[p] >= SWALLOWED * EPS["float64"] * largest]:

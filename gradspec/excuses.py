@@ -163,7 +163,7 @@ class Excuses(Rounding):
             point = trial.point + 2.0 * reach * rng.uniform(-1.0, 1.0, trial.point.size)
             seen.append(self.claims(trial.pulled_back(trial.inside(point), trial.y_bar64)[1], directions))
         low, high = np.fmin.reduce(seen) - ALIKE * off, np.fmax.reduce(seen) + ALIKE * off
-        return np.asarray(sound & (low <= claim) & (claim <= high))
+        return np.asarray(sound & np.isfinite(off) & (low <= claim) & (claim <= high))
 
     def is_steep(self, directions: Directions, claim: np.ndarray, want: np.ndarray, bar: np.ndarray) -> np.ndarray:
         """(p,) whether the derivative itself changes by as much as the rule is off when the inputs move by an ulp.

@@ -65,6 +65,18 @@ def test_any_slope_at_a_kink_is_right_and_none_beyond() -> None:
     assert Verdict.FAIL is verify(relu(7.0), examples=40, checks=["vjp_finite_difference"], explain=False).verdict
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("at_zero", [np.inf, -np.inf, np.nan])
+def test_no_slope_at_a_kink_is_infinite(at_zero: float, seed: int) -> None:
+    """y_bar / sign(x): slopes near the kink are as near to infinity as any, and were taken for a confirmation."""
+
+    def vjp(x: np.ndarray, y_bar: np.ndarray) -> tuple[np.ndarray]:
+        return (y_bar * np.where(x == 0, np.asarray(at_zero, x.dtype), np.sign(x)),)
+
+    wrong = square(forward=lambda x: (np.abs(x), x), vjp=vjp, kinks="x = 0")
+    assert Verdict.FAIL is verify(wrong, seed=seed, explain=False).verdict
+
+
 @pytest.mark.parametrize("at_zero", [0, 1])
 @pytest.mark.parametrize(
     "domain",
