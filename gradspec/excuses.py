@@ -98,7 +98,8 @@ class Excuses(Rounding):
         """What forward loses in float32 beyond its conditioning, as a share of its outputs.
 
         The worst of five points some ulps apart: at one of them roundings may cancel. Of the largest output, and of
-        each that hardly answers to ulps: solutions with (a.T @ a + 1) may be small beside others that lose nothing.
+        each that hardly answers to ulps: solutions with (a.T @ a + 1) may be small beside others that lose nothing. Not
+        of what is lost altogether: x - x.mean() of equal numbers is 0 but for rounding, and would excuse everything.
         """
         trial = self.trial
         lost = np.abs(float_outputs(trial.ys) - trial.y64)
@@ -113,7 +114,8 @@ class Excuses(Rounding):
         beyond = np.nan_to_num(lost - np.nan_to_num(self.moved_by_ulps, nan=np.inf), nan=0.0, neginf=0.0)
         sizes = np.abs(trial.y64)
         largest = max(float(sizes.max(initial=0.0)), TINY["float32"])
-        sizes = np.where(self.moved_by_ulps <= STEADY * sizes, np.maximum(sizes, TINY["float32"]), largest)
+        steady = (self.moved_by_ulps <= STEADY * sizes) & (NOISE * beyond <= sizes)
+        sizes = np.where(steady, np.maximum(sizes, TINY["float32"]), largest)
         return max(float((beyond / sizes).max(initial=0.0)), 0.0)
 
     @cached_property

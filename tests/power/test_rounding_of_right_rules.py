@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradspec import Op
+from gradspec import Op, real
 from gradspec.checks import CHECKS
 from gradspec.domains import Case
 from gradspec.layouts import Space
@@ -76,3 +76,20 @@ def test_it_accuses_nobody(name: str) -> None:
         y_bar=(np.array(y_bar, dtype=dtype),),
     )
     assert not accuses(op, check, case)
+
+
+@pytest.mark.parametrize(("factor", "wrong"), [(1.0, False), (1.1, True)])
+def test_equal_numbers_excuse_nobody_else(factor: float, wrong: bool) -> None:
+    """Of a row of equal numbers float32 may leave 1e-7 where 0 is right, an ulp away: that is no share of anything."""
+    xs = np.random.default_rng(0).uniform(-3.0, 3.0, size=(12, 3, 5)).astype(np.float32)
+    xs[:, 1] = xs[:, 1, :1]
+    exact = [x for x in xs if not (x[1] - x[1].mean()).any()]
+    op = Op(
+        name="centred",
+        forward=lambda x: (x - x.mean(axis=1, keepdims=True), None),
+        vjp=lambda _, y_bar: ((y_bar - y_bar.mean(axis=1, keepdims=True)) * y_bar.dtype.type(factor),),
+        inputs={"x": real("n d")},
+    )
+    sizes = {"n": 3, "d": 5}
+    cases = [Case(sizes=sizes, lead=(), params={}, keys={}, drawn=(x,), dtype="float32", seed=0) for x in exact]
+    assert [accuses(op, "vjp_finite_difference", case) for case in cases] == [wrong] * 11
