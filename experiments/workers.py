@@ -19,6 +19,10 @@ from typing import Any, ParamSpec, TypeVar
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
+# One thread at a time starts a process or waits for the end of one. Of two that wait for the same process, the later
+# hears that there is none, and has no exit code until the other has noted it; a start looks after all that have ended.
+_children = threading.Lock()
+
 
 class WorkerDiedError(BrokenExecutor):
     """A worker process ended in the middle of a call.
@@ -29,13 +33,13 @@ class WorkerDiedError(BrokenExecutor):
 
     def __init__(self, exitcode: int | None) -> None:
         self.exitcode = exitcode
-        super().__init__(f"a worker process ended with {_ended(exitcode)}")
+        super().__init__(f"a worker process ended with {_named(exitcode)}")
 
     def __reduce__(self) -> tuple[type[WorkerDiedError], tuple[int | None]]:
         return type(self), (self.exitcode,)
 
 
-def _ended(exitcode: int | None) -> str:
+def _named(exitcode: int | None) -> str:
     if exitcode is None or exitcode >= 0:
         return f"exit code {exitcode}"
     try:
@@ -115,7 +119,8 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
-        self._process.start()
+        with _children:
+            self._process.start()
         theirs.close()  # so that the end of the process is the end of the pipe
 
     def call(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -123,20 +128,25 @@ class _Worker:
             self._pipe.send((fn, args, kwargs))
             error, value = self._pipe.recv()
         except (EOFError, OSError) as gone:  # OSError: it died in the middle of an answer
-            self._process.join()
+            exitcode = self._ended()
             self._pipe.close()
-            raise WorkerDiedError(self._process.exitcode) from gone
+            raise WorkerDiedError(exitcode) from gone
         if error is not None:
             raise error
         return value
 
     def close(self) -> None:
         self._pipe.close()
-        self._process.join()
+        self._ended()
 
     def kill(self) -> None:
         self._process.kill()
-        self._process.join()
+        self._ended()
+
+    def _ended(self) -> int | None:
+        with _children:
+            self._process.join()
+            return self._process.exitcode
 
 
 def _leave_interrupts() -> None:

@@ -59,6 +59,39 @@ def test_workers_leave_interrupts_to_the_command() -> None:
     assert ("True\nNone\n", "") == (done.stdout, done.stderr)
 
 
+@pytest.fixture
+def slow_reaping(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread whose process ends is the last to ask for its exit code, and who was first is slow to note it."""
+    waitpid = os.waitpid
+
+    def slow(pid: int, options: int) -> tuple[int, int]:
+        if not options and threading.current_thread() is not threading.main_thread():
+            time.sleep(0.05)
+        ended = waitpid(pid, options)
+        time.sleep(0.2 if ended[0] else 0)
+        return ended
+
+    monkeypatch.setattr(os, "waitpid", slow)
+
+
+def _end(code: int) -> None:
+    time.sleep(0.05 * (code % 4))  # so that some end while others are started
+    os._exit(code)
+
+
+@pytest.mark.usefixtures("slow_reaping")
+def test_each_of_many_deaths_has_its_exit_code() -> None:
+    """Processes end while others are started: whichever thread notices it, the call that died has the exit code."""
+    workers = Workers(4)
+    calls = [workers.submit(_end, code) for code in range(1, 13)]
+    for code, call in enumerate(calls, 1):
+        with pytest.raises(WorkerDiedError) as died:
+            call.result(timeout=120)
+        assert code == died.value.exitcode
+    workers.shutdown()
+
+
+@pytest.mark.usefixtures("slow_reaping")
 def test_killed_workers() -> None:
     """Killing ends what runs and drops what waits, also where no process has begun."""
     workers = Workers(1)
