@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from gradspec.cli import main
@@ -32,6 +35,15 @@ MODE = """class Mode:
 
 """
 LEADING = "gradspec: "
+
+
+def module_in(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> Path:
+    """*folder* as the current one, with *text* as a module *name* that can be imported anew."""
+    (folder / f"{name}.py").write_text(text)
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    return folder
 
 
 def check(*arguments: str) -> int:

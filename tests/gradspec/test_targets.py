@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from gradspec.errors import DeclarationError, TargetError
 from gradspec.targets import as_ops, by_name, collection, find
+from tests.gradspec.command import module_in
 from tests.gradspec.samples import power, square, times
 
 FILE = """
@@ -24,11 +24,7 @@ NUMBERS = [1, 2]
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a file of ops, as the current one."""
-    (tmp_path / "declared.py").write_text(FILE)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(sys.modules, "declared", raising=False)
-    return tmp_path
+    return module_in(tmp_path, monkeypatch, "declared", FILE)
 
 
 @pytest.mark.parametrize(
