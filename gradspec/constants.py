@@ -12,6 +12,8 @@ MOST = 8  # of them
 LEAST_INT = 5  # smaller ones are axes, exponents and counts
 SCALES = ((1e-8, 0.1), (float(LEAST_INT), 1e6))  # magnitudes apart from those of ordinary draws
 MOST_SCALES = 4
+HUGE = (SCALES[-1][1], 1e16)  # magnitudes of a cutoff where an asymptote takes over; -1e9 is what hides an entry
+MOST_HUGE = 1
 
 
 def numbers_in(forward: Callable[..., Any], vjp: Callable[..., Any]) -> tuple[float, ...]:
@@ -28,6 +30,11 @@ def scales_in(forward: Callable[..., Any], vjp: Callable[..., Any]) -> tuple[flo
     return tuple(number for number in found if any(low <= number <= high for low, high in SCALES))[:MOST_SCALES]
 
 
+def huge_in(forward: Callable[..., Any], vjp: Callable[..., Any]) -> tuple[float, ...]:
+    """Those that are far larger than ordinary draws: Poisson's formula for a count above 1e10."""
+    return tuple(number for number in _all(forward, vjp) if HUGE[0] < number <= HUGE[1])[:MOST_HUGE]
+
+
 def _all(forward: Callable[..., Any], vjp: Callable[..., Any]) -> tuple[float, ...]:
     try:
         return _remembered(forward, vjp)
@@ -41,7 +48,7 @@ def _collected(*functions: Callable[..., Any]) -> tuple[float, ...]:
 
 
 def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, float) or (type(value) is int and LEAST_INT <= abs(value) <= SCALES[-1][1])
+    return isinstance(value, float) or (type(value) is int and LEAST_INT <= abs(value) <= HUGE[1])
 
 
 _remembered = functools.lru_cache(maxsize=512)(_collected)

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gradspec.constants import scales_in
+from gradspec.constants import LEAST_INT, huge_in, scales_in
 from gradspec.covering import every_value, telling_sizes
 from gradspec.domains import LARGEST_SIZE, ONE_OUTPUT, Recipe, ordinary
 from gradspec.intervals import interval
@@ -18,6 +18,8 @@ from gradspec.values import IDENTITY, kinds
 SINGLES = 3  # cases of one entry: a branch for negative numbers is seen by every other one
 SQUARE = 2  # the size of axes that are to be equal
 AROUND = 20  # cases around the numbers of the code that ordinary draws are far from
+PAST = 8  # cases just past them, and beyond a huge one
+TWICE = 2  # one sign may be of no interest, and a case has few entries
 TELLING = ("a zero", "ties", "all zeros", IDENTITY, "two large", "the lo edge", "the hi edge")
 """Kinds that matter for some values of a param only."""
 WHOLE = ("lowest", "highest")  # the same of an input of integers: all labels are those that are ignored
@@ -91,12 +93,31 @@ def around_numbers(space: Space, seed: int) -> Iterator[Recipe]:
     """All entries of an input below a number of the code, and above it: a cutoff at 20 matters for some params only.
 
     With the default params in each dtype, all inputs within it at once (two points that are closer than an eps), and
-    each by itself; then with each value of each param, the float inputs taking turns. At most :data:`AROUND`. These are
-    no samples of the domain: a number may be one that no input is ever near.
+    each by itself; then with each value of each param, the float inputs taking turns. At most :data:`AROUND`. Then
+    just past them, where what is left out has not vanished yet. These are no samples of the domain: a number may be one
+    that no input is ever near.
     """
     seeds = itertools.count(zlib.crc32(f"{space.op.name} {seed} around numbers".encode()))
-    for recipe in itertools.islice(_around(space, seed), AROUND):
+    around, past = itertools.islice(_around(space, seed), AROUND), itertools.islice(_past(space), PAST)
+    for recipe in itertools.chain(around, past):
         yield replace(recipe, seed=next(seeds))
+
+
+def _past(space: Space) -> Iterator[Recipe]:
+    """Each float input beyond a huge number of the code, where it has one sign, and just past each that is large."""
+    op, floats = space.op, _floats(space)
+    lead = max(space.leads, key=math.prod)
+    only = ["uniform"] * len(op.inputs)
+
+    def alone(position: int, kind: str) -> tuple[str, ...]:
+        return (*only[:position], kind, *only[position + 1 :])
+
+    for position, number in itertools.product(floats, huge_in(op.forward, op.vjp)):
+        if interval(op, [*op.inputs][position], space.default.sizes).lo >= 0:
+            yield ordinary(space, space.default, kinds=alone(position, f"beyond {number!r}"), lead=lead)
+    for number, position in itertools.product(scales_in(op.forward, op.vjp), floats):
+        if number >= LEAST_INT:
+            yield from [ordinary(space, space.default, kinds=alone(position, f"past {number!r}"), lead=lead)] * TWICE
 
 
 def _around(space: Space, seed: int) -> Iterator[Recipe]:

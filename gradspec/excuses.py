@@ -20,7 +20,9 @@ SHARED = {"float64": BRANCH, "float32": 2.0**-7}  # of the terms: what entries p
 JUMPED = 100.0  # times the bar: no rounding of a rule that is within it elsewhere
 INSIDE = 2.0**-26  # of a step: as good as the edge of a domain, for all that has no jump there
 NEARLY = 2.0**-10  # of what a rule is off by on the edge: what agrees but for this much agrees
+CAP32_ALONE = 1024.0  # ulps of the terms, in float32: what no reference excuses, either
 LOGARITHMS = 1e4  # ordinary numbers above this are none of probabilities
+BEYOND = 1e3  # |x| or |y| above which a slope that is small all over the input is no difference of large ones
 AWAY = 16  # points a rounding of float32 away
 ALIKE = 2.0**-6  # of what a rule is off by
 STEADY = 2.0**-9  # of an output: what it moves by for an ulp, where it is no difference of larger ones
@@ -60,12 +62,12 @@ class Excuses(Rounding):
         loses beyond its own conditioning: log det(x @ x.T) has the rounding of x @ x.T, and so has its rule.
         """
         unknowable = excess <= NOISE * self._lost_by_forward * terms
-        cap = CAP32 * EPS["float32"] * (terms + self._large_terms(directions))
+        ulps = EPS["float32"] * (terms + self._large_terms(directions))
         lost = self.lost_by_reference
         if lost is None:
-            return bar, (excess > bar) & ((excess <= np.maximum(cap, bar)) | unknowable)
+            return bar, (excess > bar) & ((excess <= np.maximum(CAP32_ALONE * ulps, bar)) | unknowable)
         theirs = np.max([np.abs(self.claims(error, directions)) for _, error in lost], axis=0)
-        bar = bar + np.minimum(NOISE * np.nan_to_num(theirs, nan=0.0, posinf=0.0), cap)
+        bar = bar + np.minimum(NOISE * np.nan_to_num(theirs, nan=0.0, posinf=0.0), CAP32 * ulps)
         return bar, (excess > bar) & unknowable
 
     @cached_property
@@ -183,7 +185,7 @@ class Excuses(Rounding):
         else:
             near = np.fmin(CONCLUSIVE["float64"] * np.abs(want), np.abs(claim - want) / 2)
             sound = ~(np.abs(claims - want) <= bar + near).all(axis=0)
-        allowed = bar + np.where(sound, STEEP * moved, 0.0) + self._lost_in_differences(directions, sound)
+        allowed = bar + np.where(sound, STEEP * moved, 0.0) + self._lost_in_differences(directions, sound, want)
         if self.trial.case.dtype == "float32":  # terms of the size y / x cancel: a cosine of parallel, small vectors
             nothing = sound & (np.abs(want) <= bar)
             values = float(np.abs(self.trial.v).sum() * self.elsewhere[0].max(initial=0.0))  # 1 - 1 is 0 here
@@ -252,14 +254,22 @@ class Excuses(Rounding):
             back += np.abs(claims - want) <= bar + 4.0 * EPS[trial.case.dtype] * np.abs(want)
         return np.asarray(far & (back > 1))
 
-    def _lost_in_differences(self, directions: Directions, sound: np.ndarray) -> np.ndarray:
+    def _lost_in_differences(self, directions: Directions, sound: np.ndarray, want: np.ndarray) -> np.ndarray:
         """(p,) what a rule loses that makes small slopes of large ones: 1 - p of a softmax where p is 1.
 
         The logarithm of a probability has the rounding of a number as large as x or y, and so has p: no move by an ulp
-        shows that log(exp(3e7) + exp(3e7 - 20)) never has the second term.
+        shows that log(exp(3e7) + exp(3e7 - 20)) never has the second term. Where all slopes of an input are small, as that
+        of log at 1e8, they are no such differences.
         """
-        ulps = ROUNDING * SATURATED + np.where(sound, STEEP * self._largest, 0.0)
-        return np.asarray(EPS[self.trial.case.dtype] * ulps * self._large_terms(directions))
+        usual, here, names = self._large_terms(directions), np.zeros(len(directions)), np.array(directions.inputs)
+        with np.errstate(all="ignore"):
+            slopes = np.nan_to_num(np.abs(want) / directions.scale, nan=0.0, posinf=0.0)
+        for name in dict.fromkeys(directions.inputs):
+            here[names == name] = slopes[names == name].max(initial=0.0)
+        here = np.fmin(here * directions.scale, usual)
+        lost = self._largest * here + min(self._largest, BEYOND) * usual
+        lost = ROUNDING * SATURATED * usual + np.where(sound, STEEP * lost, 0.0)
+        return np.asarray(EPS[self.trial.case.dtype] * lost)
 
     @cached_property
     def _largest(self) -> float:

@@ -16,8 +16,8 @@ SMALLEST = 1e-60  # below this, correct formulas lose digits in intermediate pro
 LARGEST = 1e8  # params above this are no thresholds
 NEAR = (0.02, 0.15)  # relative distance to a threshold: near, and far enough for the steps of an oracle
 EXACT = (4, 6)  # which of the values near a threshold lie on it, one of either sign
-WITHIN = (0.05, 0.6)  # of a threshold
-BEYOND = (1.1, 8.0)  # times a threshold
+SIDES = {"within": (0.05, 0.6), "past": (1.01, 1.2), "beyond": (1.1, 8.0)}
+"""Times a threshold. Just past 20, exp(-x) is still to be seen beside 1; at 40 it is not."""
 THRESHOLD_KINDS = ("near", "within")
 CLOSE_TOGETHER = "close together"  # in float32 only: in float64 no oracle tells a lost digit from a rounded one
 ANYWHERE = "anywhere"
@@ -270,8 +270,8 @@ def _filler(domain: Interval, kind: str) -> Filler:
     if kind in _FILLERS:
         return _FILLERS[kind]
     where, _, value = kind.partition(" ")
-    if where in ("within", "beyond"):
-        return _times(float(value), WITHIN if where == "within" else BEYOND)
+    if where in SIDES:
+        return _times(float(value), SIDES[where])
     if where == "near":
         return _near(float(value))
     if where == "at":
