@@ -258,8 +258,8 @@ class Excuses(Rounding):
         """(p,) what a rule loses that makes small slopes of large ones: 1 - p of a softmax where p is 1.
 
         The logarithm of a probability has the rounding of a number as large as x or y, and so has p: no move by an ulp
-        shows that log(exp(3e7) + exp(3e7 - 20)) never has the second term. Where all slopes of an input are small, as that
-        of log at 1e8, they are no such differences.
+        shows that log(exp(3e7) + exp(3e7 - 20)) never has the second term. Where all slopes of an input are small, as
+        that of log at 1e8, they are no such differences.
         """
         usual, here, names = self._large_terms(directions), np.zeros(len(directions)), np.array(directions.inputs)
         with np.errstate(all="ignore"):
