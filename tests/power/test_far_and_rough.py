@@ -53,13 +53,17 @@ def softsign(rough: str) -> Op:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("rough", ["half", "constant"])
-def test_few_digits_in_float32_alone_without_a_reference(rough: str, seed: int) -> None:
-    """Below 1,024 ulps nobody is accused, since right rules lose 300: half precision may be told as INCONCLUSIVE."""
-    told = {"constant": [Verdict.FAIL], "half": [Verdict.FAIL, Verdict.INCONCLUSIVE]}[rough]
-    assert verify(softsign(rough), seed=seed, explain=False).verdict in told
+def test_a_constant_off_in_float32_alone_without_a_reference(seed: int) -> None:
+    """3e-4 is 2,500 ulps."""
+    assert Verdict.FAIL is verify(softsign("constant"), seed=seed, explain=False).verdict
     report = verify(softsign(""), seed=seed, explain=False)
     assert Verdict.PASS is report.verdict, str(report)
+
+
+def test_half_precision_in_float32_alone_without_a_reference() -> None:
+    """Below 1,024 ulps nobody is accused, since right rules lose 470; half precision is above it at some entries."""
+    verdicts = [verify(softsign("half"), seed=seed, explain=False).verdict for seed in range(8)]
+    assert verdicts.count(Verdict.FAIL) >= 5
 
 
 def _negative_binomial(alpha: np.ndarray, beta: np.ndarray) -> tuple[np.ndarray, Any]:
