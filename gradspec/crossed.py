@@ -104,7 +104,7 @@ def around_numbers(space: Space, seed: int) -> Iterator[Recipe]:
 
 
 def _past(space: Space) -> Iterator[Recipe]:
-    """Each float input beyond a huge number of the code, where it has one sign, and just past each that is large."""
+    """Each float input beyond a huge number of the code, where it is not negative, and just past each that is large."""
     op, floats = space.op, _floats(space)
     lead = max(space.leads, key=math.prod)
     only = ["uniform"] * len(op.inputs)

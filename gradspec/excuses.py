@@ -20,7 +20,7 @@ SHARED = {"float64": BRANCH, "float32": 2.0**-7}  # of the terms: what entries p
 JUMPED = 100.0  # times the bar: no rounding of a rule that is within it elsewhere
 INSIDE = 2.0**-26  # of a step: as good as the edge of a domain, for all that has no jump there
 NEARLY = 2.0**-10  # of what a rule is off by on the edge: what agrees but for this much agrees
-CAP32_ALONE = 1024.0  # ulps of the terms, in float32: what no reference excuses, either
+CAP32_ALONE = 1024.0  # ulps of the terms that float32 excuses without a reference: right rules were seen to lose 473
 LOGARITHMS = 1e4  # ordinary numbers above this are none of probabilities
 BEYOND = 1e3  # |x| or |y| above which a slope that is small all over the input is no difference of large ones
 AWAY = 16  # points a rounding of float32 away
@@ -58,7 +58,7 @@ class Excuses(Rounding):
         """Bars (p,) that allow for what the reference itself loses in float32, and which comparisons say nothing.
 
         The rule's own loss must not excuse it: E[x²] - m² would pass. Without a reference, what exceeds the bar for
-        rounding is a failure only beyond any conditioning, and undecided otherwise. Undecided, too, is what forward
+        rounding fails only beyond what right rules lose, and undecided otherwise. Undecided, too, is what forward
         loses beyond its own conditioning: log det(x @ x.T) has the rounding of x @ x.T, and so has its rule.
         """
         unknowable = excess <= NOISE * self._lost_by_forward * terms

@@ -9,6 +9,8 @@ import pytest
 
 from gradspec import Op, Verdict, array, positive, real, verify
 from gradspec.constants import huge_in, scales_in
+from gradspec.crossed import around_numbers
+from gradspec.layouts import Space
 
 SEEDS = range(3)
 FAR = (1e8, 1e10, 1e12)
@@ -39,8 +41,8 @@ def _root(x: np.ndarray) -> np.ndarray:
     return np.asarray(1 / np.sqrt(1 + x * x))
 
 
-def softsign(rough: str) -> Op:
-    """x / sqrt(1 + x²), in float32 with a root of few digits, or with a constant that is off."""
+def root_unit(rough: str) -> Op:
+    """x / sqrt(1 + x²), the inverse square root unit; in float32 its root has few digits, or a constant is off."""
 
     def vjp(x: np.ndarray, y_bar: np.ndarray) -> tuple[np.ndarray]:
         root = _root(x)
@@ -55,14 +57,14 @@ def softsign(rough: str) -> Op:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_constant_off_in_float32_alone_without_a_reference(seed: int) -> None:
     """3e-4 is 2,500 ulps."""
-    assert Verdict.FAIL is verify(softsign("constant"), seed=seed, explain=False).verdict
-    report = verify(softsign(""), seed=seed, explain=False)
+    assert Verdict.FAIL is verify(root_unit("constant"), seed=seed, explain=False).verdict
+    report = verify(root_unit(""), seed=seed, explain=False)
     assert Verdict.PASS is report.verdict, str(report)
 
 
 def test_half_precision_in_float32_alone_without_a_reference() -> None:
     """Below 1,024 ulps nobody is accused, since right rules lose 470; half precision is above it at some entries."""
-    verdicts = [verify(softsign("half"), seed=seed, explain=False).verdict for seed in range(8)]
+    verdicts = [verify(root_unit("half"), seed=seed, explain=False).verdict for seed in range(8)]
     assert verdicts.count(Verdict.FAIL) >= 5
 
 
@@ -121,11 +123,20 @@ def test_just_beyond_a_cutoff_and_beyond_a_huge_one(name: str) -> None:
     assert [Verdict.PASS] * 6 == verdicts[1]
 
 
+def _clamped(x: np.ndarray) -> tuple[np.ndarray, Any]:
+    return np.where(x > 1e10, 0, np.where(x > 40, 1, x)), x
+
+
 def test_huge_numbers_are_told_from_scales() -> None:
-    """What is beyond all ordinary draws is gone beyond for inputs of one sign only."""
+    """What is huge takes no place from the scales."""
+    assert (40.0,) == scales_in(_clamped, _clamped)
+    assert (1e10,) == huge_in(_clamped, _clamped)
 
-    def forward(x: np.ndarray) -> tuple[np.ndarray, Any]:
-        return np.where(x > 1e10, 0, np.where(x > 40, 1, x)), x
 
-    assert (40.0,) == scales_in(forward, forward)
-    assert (1e10,) == huge_in(forward, forward)
+@pytest.mark.parametrize(("inputs", "beyond"), [(positive("n"), True), (real("n"), False)], ids=["positive", "real"])
+def test_what_hides_entries_is_not_gone_beyond(inputs: Any, beyond: bool) -> None:
+    """Among numbers of both signs -1e9 masks an entry, and nobody means what is beyond it."""
+    op = Op(name="clamped", forward=_clamped, vjp=lambda x, y_bar: (y_bar * (x <= 40),), inputs={"x": inputs})
+    kinds = [recipe.kinds for recipe in around_numbers(Space(op), seed=0)]
+    assert beyond is (("beyond 10000000000.0",) in kinds)
+    assert 2 == kinds.count(("past 40.0",))
