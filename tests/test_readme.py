@@ -27,10 +27,15 @@ def test_the_two_lines_run(capsys: Any) -> None:
 
 
 def test_the_declaration_passes(capsys: Any) -> None:
-    """The second block declares an op that verifies."""
+    """The second block declares an op that verifies, and what stands below it is what that prints, but for figures."""
     exec(PYTHON[1], {})  # noqa: S102
+    real = capsys.readouterr().out
+    shown = next(block for block in README.split("```") if "normalize: PASS" in block)
 
-    assert capsys.readouterr().out.startswith("normalize: PASS")
+    assert re.findall(r"\d+ examples", shown) == re.findall(r"\d+ examples", real)
+    assert [line.split()[:2] for line in shown.strip().splitlines()] == [
+        line.split()[:2] for line in real.strip().splitlines()
+    ]
 
 
 def test_the_failure_text_is_what_is_printed() -> None:
