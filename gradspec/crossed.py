@@ -10,15 +10,17 @@ from dataclasses import replace
 
 from gradspec.constants import LEAST_INT, huge_in, scales_in
 from gradspec.covering import every_value, telling_sizes
-from gradspec.domains import LARGEST_SIZE, ONE_OUTPUT, Recipe, ordinary
+from gradspec.domains import LARGEST_SIZE, ONE_OUTPUT, Recipe, ordinary, sharing
 from gradspec.intervals import interval
 from gradspec.layouts import FULL, Combination, Space
-from gradspec.values import IDENTITY, kinds
+from gradspec.related import SHARED
+from gradspec.values import IDENTITY, OVERFLOWING, kinds
 
 SINGLES = 3  # cases of one entry: a branch for negative numbers is seen by every other one
 SQUARE = 2  # the size of axes that are to be equal
 AROUND = 20  # cases around the numbers of the code that ordinary draws are far from
 PAST = 8  # cases just past them, and beyond a huge one
+OVERFLOWS = 8  # cases where exp just overflows
 TWICE = 2  # one sign may be of no interest, and a case has few entries
 TELLING = ("a zero", "ties", "all zeros", IDENTITY, "two large", "the lo edge", "the hi edge")
 """Kinds that matter for some values of a param only."""
@@ -68,8 +70,14 @@ def _layouts_beside(space: Space, combination: Combination, turn: int) -> Iterat
 
 
 def _kinds_beside(space: Space, combination: Combination, turn: int) -> Iterator[Recipe]:
-    """Params with the most telling kinds of values, the inputs of floats and those of integers taking turns."""
+    """Params with the most telling kinds of values, the inputs of floats and those of integers taking turns.
+
+    And with inputs that coincide: 0 / 0 where the width of a Huber loss is 0.
+    """
     inputs = [*space.op.inputs.items()]
+    sharers = sharing(space.op)
+    if sharers:
+        yield ordinary(space, combination, kinds=tuple(SHARED if name in sharers else "uniform" for name, _ in inputs))
     for integer in (False, True):
         able = [position for position, (_, domain) in enumerate(inputs) if domain.integer is integer]
         if not able:
@@ -94,12 +102,12 @@ def around_numbers(space: Space, seed: int) -> Iterator[Recipe]:
 
     With the default params in each dtype, all inputs within it at once (two points that are closer than an eps), and
     each by itself; then with each value of each param, the float inputs taking turns. At most :data:`AROUND`. Then
-    just past them, where what is left out has not vanished yet. These are no samples of the domain: a number may be one
-    that no input is ever near.
+    just past them, where what is left out has not vanished yet, and where exp overflows in float32. These are no
+    samples of the domain: a number may be one that no input is ever near.
     """
     seeds = itertools.count(zlib.crc32(f"{space.op.name} {seed} around numbers".encode()))
     around, past = itertools.islice(_around(space, seed), AROUND), itertools.islice(_past(space), PAST)
-    for recipe in itertools.chain(around, past):
+    for recipe in itertools.chain(around, past, itertools.islice(_overflowing(space), OVERFLOWS)):
         yield replace(recipe, seed=next(seeds))
 
 
@@ -118,6 +126,24 @@ def _past(space: Space) -> Iterator[Recipe]:
     for number, position in itertools.product(scales_in(op.forward, op.vjp), floats):
         if number >= LEAST_INT:
             yield from [ordinary(space, space.default, kinds=alone(position, f"past {number!r}"), lead=lead)] * TWICE
+
+
+def _overflowing(space: Space) -> Iterator[Recipe]:
+    """Float inputs in float32 where exp has just overflowed, with the default params and with each other value of one.
+
+    A threshold beyond which an exponential is left out may lie above what float32 holds, for some of its values only.
+    """
+    floats = _floats(space)
+    if not floats or "float32" not in space.op.dtypes:
+        return
+    values = ((param, key) for param in space.op.params for key in space.values(param) if key != "0")
+    others = (space.nearest(param, key) for param, key in values)
+    turns = itertools.cycle(floats)
+    default = [(space.default, position) for position in floats]
+    for combination, position in itertools.chain(default, ((one, next(turns)) for one in others if one is not None)):
+        chosen = ["uniform"] * len(space.op.inputs)
+        chosen[position] = OVERFLOWING
+        yield ordinary(space, combination, dtype="float32", kinds=tuple(chosen), lead=max(space.leads, key=math.prod))
 
 
 def _around(space: Space, seed: int) -> Iterator[Recipe]:

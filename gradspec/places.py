@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 DECADES = (-8.0, -1.5)  # of the distances: of the ordinary range, or of the number itself
+OVERFLOWS = (89.0, 100.0)  # exp(88.73) is no float32 any more; a threshold of 100 lets these through
 EXACTLY = 12  # whole numbers that are tried, at most
 NEIGHBOURS = (0, -1, 1)
 
@@ -29,6 +30,12 @@ def around(points: Sequence[float], shape: tuple[int, ...], rng: np.random.Gener
     """Values on both sides of the *points*, which are taken in turn."""
     which = rng.permutation(np.resize(rng.permutation(points), math.prod(shape))).reshape(shape)
     return np.asarray(which * (1.0 + distances(shape, rng) * rng.choice((-1.0, 1.0), size=shape)))
+
+
+def overflowing(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Values of both signs whose exponential just overflows, or vanishes, in float32."""
+    signs = rng.permutation(np.resize(rng.permutation((1.0, -1.0)), math.prod(shape))).reshape(shape)
+    return np.asarray(rng.uniform(*OVERFLOWS, size=shape) * signs)
 
 
 def whole_numbers(numbers: Sequence[float]) -> list[int]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gradspec.intervals import Interval
-from gradspec.places import around, next_to, whole_numbers
+from gradspec.places import around, next_to, overflowing, whole_numbers
 
 SMALLEST = 1e-60  # below this, correct formulas lose digits in intermediate products
 LARGEST = 1e8  # params above this are no thresholds
@@ -20,11 +20,11 @@ SIDES = {"within": (0.05, 0.6), "past": (1.01, 1.2), "beyond": (1.1, 8.0)}
 """Times a threshold. Just past 20, exp(-x) is still to be seen beside 1; at 40 it is not."""
 THRESHOLD_KINDS = ("near", "within")
 CLOSE_TOGETHER = "close together"  # in float32 only: in float64 no oracle tells a lost digit from a rounded one
+OVERFLOWING = "exp just overflows"  # in float32
 ANYWHERE = "anywhere"
 WIDE = 1.5  # times the ordinary range: of [1900, 2100] this is [1900, 1920], and most draws are for what is around 0
 IDENTITY = "a multiple of the identity"
 SPECIAL = (1.0, -1.0, 0.5, 2.0, -0.0)
-
 
 Filler = Callable[[Interval, tuple[int, ...], np.random.Generator], np.ndarray]
 
@@ -183,6 +183,7 @@ _FILLERS: dict[str, Filler] = {
     "large": _magnitudes(1e3, 1e8),
     CLOSE_TOGETHER: _offset,
     "two large": _two_large,
+    OVERFLOWING: lambda domain, shape, rng: _inside(domain, overflowing(shape, rng), rng),
     "tens": _magnitudes(10.0, 100.0),
     "up to 1000": _up_to(1000.0),
     "ties": _ties,

@@ -218,7 +218,9 @@ def _fortran(x: np.ndarray) -> np.ndarray:
 
 
 def _reversed(x: np.ndarray) -> np.ndarray:
-    backwards = (slice(None, None, -1),) * x.ndim
+    # Not along axes of size 1: their stride is never used, numpy takes the array for contiguous and copies nothing,
+    # and torch refuses it nevertheless.
+    backwards = tuple(slice(None, None, -1 if size > 1 else 1) for size in x.shape)
     return np.asarray(x[backwards].copy()[backwards])
 
 
@@ -233,13 +235,13 @@ def _with_gaps(x: np.ndarray) -> np.ndarray:
 
 
 def _expanded(x: np.ndarray) -> np.ndarray:
-    """One number with strides of 0; *x* is full of it."""
-    return np.broadcast_to(np.asarray(x.flat[0] if x.size else 0, dtype=x.dtype), x.shape)
+    """One number with strides of 0; *x* is full of it, or has one entry at most, about which strides say nothing."""
+    return np.broadcast_to(x.flat[0], x.shape) if x.size > 1 else x
 
 
 def _repeated(x: np.ndarray, axis: int) -> np.ndarray:
     """The first slice along *axis* with a stride of 0 there, where there are two axes or more."""
-    return np.broadcast_to(x.take([0], axis), x.shape) if x.ndim > 1 and x.shape[axis] > 1 else x
+    return np.broadcast_to(x.take([0], axis), x.shape) if x.ndim > 1 and x.size and x.shape[axis] > 1 else x
 
 
 def _padded_rows(x: np.ndarray) -> np.ndarray:

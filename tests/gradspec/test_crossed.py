@@ -11,7 +11,7 @@ import pytest
 
 from gradspec import Op, Verdict, array, real, verify
 from gradspec.covering import every_value, telling_sizes
-from gradspec.crossed import TELLING, beside_params
+from gradspec.crossed import TELLING, around_numbers, beside_params
 from gradspec.domains import make_case
 from gradspec.layouts import Space
 from ops import OPS
@@ -77,6 +77,33 @@ def test_zero_to_the_power_of_one(seed: int) -> None:
         inputs={"x": array("n", lo=0, hi=10), "p": array("n", lo=1, hi=5)},
     )
     assert Verdict.FAIL is verify(op, seed=seed, explain=False).verdict
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_inputs_that_coincide_for_one_value_of_a_param(seed: int) -> None:
+    """A Huber loss of width 0 is |a - b|, and a rule that divides by the width says 0 / 0 where a is b."""
+
+    def forward(a: np.ndarray, b: np.ndarray, width: float) -> tuple[np.ndarray, Any]:
+        d = a - b
+        far = np.abs(d) - width / 2
+        return (np.where(np.abs(d) < width, d * d / (2 * width), far) if width else np.abs(d)), (d, width)
+
+    def vjp(saved: Any, y_bar: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        d, width = saved
+        slope = np.clip(d / np.float64(width), -1, 1)
+        return (y_bar * slope).astype(d.dtype), (-y_bar * slope).astype(d.dtype)
+
+    op = Op(
+        name="huber",
+        forward=forward,
+        vjp=vjp,
+        inputs={"a": real("n"), "b": real("n")},
+        params={"width": (1.0, 0.5, 0.0)},
+        kinks="a is b where width is 0",
+    )
+    report = verify(op, seed=seed)
+    assert Verdict.FAIL is report.verdict
+    assert "width=0.0" in report.failures[0].message
 
 
 def _aligned_at_the_left(y_bar: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -145,8 +172,9 @@ def test_a_short_run_has_a_share_of_them() -> None:
         forward=lambda x, p: (x**p, (x, p)), vjp=lambda s, v: (s[1] * s[0] ** (s[1] - 1) * v,), params={"p": (2, 3, 1)}
     )
     assert 2 <= len([*beside_params(Space(op), 0)])
-    assert verify(op, examples=10).examples == 10 + round(len([*beside_params(Space(op), 0)]) / 10)
-    assert verify(op, examples=100).examples == 100 + len([*beside_params(Space(op), 0)])
+    beside, around = [*beside_params(Space(op), 0)], [*around_numbers(Space(op), 0)]
+    assert verify(op, examples=10).examples == 10 + round(len(beside) / 10) + round(len(around) / 10)
+    assert verify(op, examples=100).examples == 100 + len(beside) + len(around)
 
 
 def test_a_verdict_alone_takes_one_failure() -> None:
@@ -225,5 +253,6 @@ def test_a_flat_case_is_drawn_again_and_not_for_ever() -> None:
     """A rule that says 0 everywhere costs a tenth of the examples more at most, and they are no more in all."""
     flat = square(forward=lambda x: (np.zeros_like(x), x), vjp=lambda x, y_bar: (0 * x,), inputs={"x": real("n m")})
     report = verify(flat)
-    assert 100 + len([*beside_params(Space(flat), 0)]) == report.examples
+    others = [*beside_params(Space(flat), 0), *around_numbers(Space(flat), 0)]
+    assert 100 + len(others) == report.examples
     assert Verdict.FAIL is not report.verdict

@@ -123,6 +123,31 @@ def test_just_beyond_a_cutoff_and_beyond_a_huge_one(name: str) -> None:
     assert [Verdict.PASS] * 6 == verdicts[1]
 
 
+def softplus(overflows: bool) -> Op:
+    """log(1 + exp(x)), and x above the threshold; a slope e / (1 + e) is infinity by itself where e overflows."""
+
+    def forward(x: np.ndarray, threshold: float) -> tuple[np.ndarray, Any]:
+        return np.where(x > threshold, x, np.logaddexp(x.dtype.type(0), x)), (x, threshold)
+
+    def vjp(saved: Any, y_bar: np.ndarray) -> tuple[np.ndarray]:
+        x, threshold = saved
+        with np.errstate(over="ignore", invalid="ignore"):
+            e = np.exp(x)
+            slope = np.nan_to_num(e / (1 + e)) if overflows else 1 / (1 + np.exp(-x))
+        return ((y_bar * np.where(x > threshold, 1, slope)).astype(x.dtype),)
+
+    params = {"threshold": (20.0, 100.0)}
+    return Op(name="softplus", forward=forward, vjp=vjp, inputs={"x": real("n")}, params=params, kinks="the threshold")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_exponential_that_overflows_below_a_threshold_in_float32(seed: int) -> None:
+    """Between 88.7 and 100, with one of the thresholds only: the slope is 1, and the rule says 0."""
+    assert Verdict.FAIL is verify(softplus(overflows=True), seed=seed, explain=False).verdict
+    report = verify(softplus(overflows=False), seed=seed, explain=False)
+    assert Verdict.PASS is report.verdict, str(report)
+
+
 def _clamped(x: np.ndarray) -> tuple[np.ndarray, Any]:
     return np.where(x > 1e10, 0, np.where(x > 40, 1, x)), x
 

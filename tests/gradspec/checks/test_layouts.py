@@ -77,6 +77,18 @@ def test_a_right_rule_passes(op: Op) -> None:
     assert result.compared > 0
 
 
+def test_a_rule_that_hands_contiguous_copies_to_torch_passes() -> None:
+    """One entry is contiguous whatever its stride: numpy makes no copy, and torch refuses one that is negative."""
+
+    def vjp(saved: np.ndarray, y_bar: np.ndarray) -> tuple[np.ndarray]:
+        x, bar = (torch.from_numpy(np.ascontiguousarray(one)) for one in (saved, y_bar))
+        return ((2 * x * bar).numpy(),)
+
+    torch = pytest.importorskip("torch")
+    result = layouts(square(inputs={"x": real("n d")}, vjp=vjp), examples=60)
+    assert Verdict.PASS is result.verdict, result.message
+
+
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3), (0, 2), (1, 1), (2, 1, 3)])
 @pytest.mark.parametrize("words", LAYOUTS)
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int64"])
