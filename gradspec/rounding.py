@@ -174,12 +174,21 @@ class Rounding(Measurement):
     def is_beyond_float32(self, directions: Directions, want: np.ndarray) -> np.ndarray:
         """(p,) whether the derivative, before y_bar makes it smaller, is no number of float32 where a direction moves.
 
-        The product of all others overflows before a y_bar of 1e-6 could help it.
+        The product of all others overflows before a y_bar of 1e-6 could help it. Of single entries only the rule tells,
+        in float64, and only where differences agree: a wrong infinity is no derivative.
         """
-        limit = MAX32 / 4 * min(float(np.abs(self.trial.v).max(initial=0.0)), 1.0)
-        huge = np.abs(self.trial.exact_rule[1]) > limit
-        moved = (directions.images[:, huge] != 0).any(axis=1) if huge.size == directions.images.shape[1] else False
-        return np.asarray((np.abs(want) >= limit * directions.scale) | moved)
+        exact = self.trial.exact_rule[1]
+        largest = float(np.abs(self.trial.v).max(initial=0.0)) or 1.0  # of no output, all derivatives are 0
+        limit = MAX32 / 4 * min(largest, 1.0)
+        beyond = np.abs(want) >= limit * directions.scale
+        huge = np.abs(exact) > limit
+        if huge.any() and huge.size == directions.images.shape[1]:
+            claims = self.claims(exact, directions)
+            with np.errstate(all="ignore"):
+                products = np.abs(np.where(directions.images != 0, directions.images * exact, 0.0)).sum(axis=1)
+                agrees = np.isfinite(claims) & (np.abs(claims - want) <= CONCLUSIVE["float32"] * products)
+            beyond |= agrees & (directions.images[:, huge] != 0).any(axis=1)
+        return np.asarray(beyond)
 
     @cached_property
     def is_float32_sound(self) -> bool:

@@ -13,7 +13,9 @@ from gradspec.checks.torch_value import value_torch
 from gradspec.domains import Case
 from gradspec.evidence import Evidence
 from gradspec.trial import Trial
+from ops import OPS as REGISTRY
 
+OPS = {op.name: op for op in REGISTRY}
 OFFSET, ROWS = 555.0, 24
 
 
@@ -213,3 +215,30 @@ def test_a_kink_that_rounding_hides_accuses_nobody(dtype: str, row: list[float],
     )
     with np.errstate(all="ignore"):
         assert not Evidence(Trial(op, case)).of_rule.wrong.any()
+
+
+@pytest.mark.parametrize("torch", [None, "torch.square"])
+@pytest.mark.parametrize("wrong", [np.inf, -np.inf, 1e38])
+@pytest.mark.parametrize("where", [0.0, np.inf], ids=["at 0", "everywhere"])
+def test_infinity_is_no_derivative_that_float32_lacks(wrong: float, where: float, torch: str | None) -> None:
+    """Where a rule overflows in float64, too, that excuses it only if differences do so as well."""
+
+    def vjp(x: np.ndarray, y_bar: np.ndarray) -> tuple[np.ndarray]:
+        return (np.where(np.abs(x) <= where, wrong, 2 * x * y_bar).astype(x.dtype),)
+
+    op = Op(
+        name="square",
+        forward=lambda x: (x * x, x),
+        vjp=vjp,
+        inputs={"x": real("n")},
+        torch=torch,
+        dtypes=("float32",),
+    )
+    assert Verdict.FAIL is verify(op, explain=False).verdict
+
+
+@pytest.mark.parametrize("name", ["prod", "cumprod", "exp", "div"])
+def test_a_derivative_that_float32_lacks_accuses_nobody(name: str) -> None:
+    """The product of the others overflows, and y_bar makes it small again."""
+    report = verify(OPS[name].replace(dtypes=("float32",), torch=None), explain=False)
+    assert Verdict.FAIL is not report.verdict, str(report)
