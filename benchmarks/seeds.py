@@ -5,6 +5,7 @@ Runs of earlier code stay in the record as a sum of their own.
 
     python -m benchmarks.seeds --seeds 50 --core 1000 --workers 2
     python -m benchmarks.seeds --of right_ops --seeds 20 --workers 2  # tests/right_ops: kinds of ops the registry lacks
+    python -m benchmarks.seeds --of float32 --seeds 5 --workers 2  # both, as a kernel's author declares them
 """
 
 from __future__ import annotations
@@ -23,7 +24,17 @@ from ops import OPS
 from tests.right_ops.collection import RIGHT_OPS
 
 RECORDS = ROOT / "docs" / "records"
-COLLECTIONS = {"registry": ("seeds.json", OPS), "right_ops": ("right_ops.json", RIGHT_OPS)}  # name -> record, ops
+IN_FLOAT32 = tuple(
+    op.replace(dtypes=("float32",), torch=None)
+    for op in {op.name: op for op in (*RIGHT_OPS, *OPS)}.values()
+    if "float32" in op.dtypes
+)
+"""Ops as the author of a kernel declares them: float32 alone, and nothing to compare with."""
+COLLECTIONS = {  # name -> record, ops
+    "registry": ("seeds.json", OPS),
+    "right_ops": ("right_ops.json", RIGHT_OPS),
+    "float32": ("float32.json", IN_FLOAT32),
+}
 EMPTY: dict[str, Any] = {"seeds": 0, "fail": [], "inconclusive": [], "compared": 0}
 CORE = frozenset(
     (
@@ -42,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=50, help="seeds per op (default 50)")
     parser.add_argument("--core", type=int, default=1000, help="seeds for each of 20 core ops of the registry (1000)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)")
-    parser.add_argument("--record", type=Path, help="the record (default in docs/records/: seeds.json, right_ops.json)")
+    parser.add_argument("--record", type=Path, help="the record (default in docs/records/)")
     options = parser.parse_args(arguments)
     file, ops = COLLECTIONS[options.of]
     path = options.record or RECORDS / file

@@ -141,14 +141,18 @@ def test_the_page_shows_them(records: Path) -> None:
     assert 'href="#trust"' in html
 
 
-def test_right_ops_are_told_apart(records: Path) -> None:
+@pytest.mark.parametrize(
+    ("record", "kind"),
+    [("right_ops", "outside the registry"), ("float32", "declared for float32 alone and without a reference")],
+)
+def test_right_ops_are_told_apart(records: Path, record: str, kind: str) -> None:
     """Beside the registry's, with their names where they did not pass."""
     html = page(trust(records))
-    assert "outside the registry" not in html
+    assert kind not in html
     assert "Right ops in doubt" not in html
-    (records / "right_ops.json").write_text(json.dumps(SEEDS))
+    (records / f"{record}.json").write_text(json.dumps(SEEDS))
     html = page(trust(records))
-    assert "30 runs on 2 right ops outside the registry, at least 10 seeds each, gave 1 failure" in html
+    assert f"30 runs on 2 right ops {kind}, at least 10 seeds each, gave 1 failure" in html
     assert "<summary>1 of these ops did not pass at every seed</summary>" in html
     assert "exp 1 2" in words(html)
     (records / "seeds.json").unlink()
@@ -244,7 +248,10 @@ def test_a_gpu_is_told_apart(records: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["seeds", "right_ops", "known_bugs", "torch_functions", "torch_functions-cuda", "mutants", "calibration", "cost"],
+    [
+        *("seeds", "right_ops", "float32", "known_bugs", "mutants", "calibration", "cost"),
+        *("torch_functions", "torch_functions-cuda"),
+    ],
 )
 @pytest.mark.parametrize(
     "content", ["{", "[1]", '{"ops": 3}', '{"counts": {}, "points": 1, "classes": [], "functions": [1]}']
@@ -252,12 +259,14 @@ def test_a_gpu_is_told_apart(records: Path) -> None:
 def test_a_spoilt_record_takes_no_other_with_it(records: Path, name: str, content: str) -> None:
     """What the others say stays on the page."""
     (records / "torch_functions-cuda.json").write_text(json.dumps(TORCH))
-    (records / "right_ops.json").write_text(json.dumps(SEEDS))
+    for other in ("right_ops", "float32"):
+        (records / f"{other}.json").write_text(json.dumps(SEEDS))
     (records / f"{name}.json").write_text(content)
     found = trust(records)
     known = {
         "seeds": found.seeds,
         "right_ops": found.right_ops,
+        "float32": found.float32,
         "known_bugs": found.detections,
         "torch_functions": found.functions,
         "torch_functions-cuda": found.on_gpu,
@@ -275,6 +284,8 @@ def test_the_records_of_this_repository_are_read() -> None:
     assert found.seeds.runs >= found.seeds.seeds * found.seeds.ops
     assert found.right_ops is not None
     assert found.right_ops.ops >= 80
+    assert found.float32 is not None
+    assert found.float32.ops >= 300
     assert found.broken
     assert found.detections
     assert found.functions is not None
