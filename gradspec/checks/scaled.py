@@ -18,6 +18,7 @@ from gradspec.trial import Trial
 Cotangents = tuple[np.ndarray | None, ...]
 
 POWERS = {"float64": 540, "float32": 80}  # squares overflow or vanish; numbers are far from both ends
+GROWN = 2.0**20  # times the largest entry
 SHARE = 2.0**-10  # of the largest entry: an overflow takes all of it, a logarithm's rounding far less
 
 
@@ -100,8 +101,10 @@ def _described(
 ) -> Mismatch:
     right = f"be {number(float(small[where]))}, as it is for the inputs themselves" if degree else "be finite"
     forward = f"2^{power} times as large" if degree else "the same"
+    grown = GROWN * np.abs(small).max(initial=0.0) < np.abs(x_bar[where]) < np.inf  # a wrong rule, and no overflow
+    headline = f"vjp {'overflows' if power > 0 else 'underflows'} for input {name!r} where forward does not"
     return Mismatch(
-        headline=f"vjp {'overflows' if power > 0 else 'underflows'} for input {name!r} where forward does not",
+        headline=f"vjp grows for input {name!r} with all inputs, and the derivative does not" if grown else headline,
         kind=f"scaled {name}",
         input=name,
         lines=(

@@ -60,6 +60,21 @@ def test_squares_overflow(dtype: str) -> None:
     assert f"as it is for the inputs themselves: forward is 2^{power} times as large, to the last bit" in result.message
 
 
+def test_what_grows_does_not_overflow() -> None:
+    """The slope of |a| b in place of that of sign(a) b is a wrong rule, and said to be no more than that."""
+
+    def vjp(saved: Any, y_bar: np.ndarray) -> Any:
+        sign, b = saved
+        return sign * b * y_bar, sign * y_bar
+
+    def forward(a: np.ndarray, b: np.ndarray) -> Any:
+        sign = np.sign(a)
+        return sign * b, (sign, b)
+
+    result = said(Op(name="signed", forward=forward, vjp=vjp, inputs=BOTH))
+    assert "signed: vjp grows for input 'a' with all inputs, and the derivative does not" in result.message
+
+
 def test_squares_vanish() -> None:
     """x / 0 is infinite: a rule that has sums of squares at least as large as the largest one, but not as small."""
 
