@@ -47,7 +47,8 @@ def _trusting(saved: Any, y_bar: np.ndarray) -> tuple[np.ndarray]:
 
 def test_rows_of_a_wider_array() -> None:
     """Their last stride is that of a dense array; the first is not."""
-    op = Op(name="twice", forward=lambda x: (2 * x, None), vjp=_trusting, inputs={"x": real("n d")})
+    inputs, sizes = {"x": real("n d")}, {"d": (2, 4)}  # of one column, read backwards, the last stride is so, too
+    op = Op(name="twice", forward=lambda x: (2 * x, None), vjp=_trusting, inputs=inputs, sizes=sizes)
     result = verify(op, checks=["vjp_layouts"]).checks[0]
     assert result.verdict is Verdict.FAIL
     assert "cut out of a wider array" in result.message
