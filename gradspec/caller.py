@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,7 @@ class Caller:
         self.plain: tuple[np.dtype, tuple[int, ...]] | None = None  # that form, if y is one array
         self.is_plain = all(domain.transform is None for domain in op.inputs.values())
         self.single = True  # whether y is one array, not a tuple of outputs
+        self.narrow: set[str] = set()  # which of forward and vjp raise for float64, and not for float32
         self.inputs = self.transformed(case.drawn, case.dtype)
 
     def forward(self, inputs: Sequence[np.ndarray]) -> tuple[Arrays, Any]:
@@ -57,21 +58,14 @@ class Caller:
             DeclarationError: It does not return a pair, or does not return.
             CallFailedError: It raised, an output is no array of numbers, or none holds floats.
         """
-        self.evaluations += 1
-        try:
-            WATCH.begin()
-            returned = self.op.forward(*inputs, **self.case.params)
-        except OutOfTimeError:
-            raise self._hangs("forward") from None
-        except (Exception, SystemExit) as error:
-            raise CallFailedError("forward", f"raises {type(error).__name__}: {error}") from error
-        finally:
-            WATCH.end()
+        returned, rough = self._called("forward", self.op.forward, inputs, self.case.params)
         if not isinstance(returned, tuple) or len(returned) != 2:
             raise DeclarationError(
                 self.op.name, "forward", f"returned {_kind(returned)}; allowed: a pair (y, saved)"
             ) from None
         y, saved = returned
+        if rough:
+            y = tuple(map(_widened, y)) if isinstance(y, tuple) else _widened(y)
         if type(y) is np.ndarray and (y.dtype, y.shape) == self.plain:  # the usual case, thousands of times
             self.single = True
             return (y,), saved
@@ -121,16 +115,41 @@ class Caller:
             DeclarationError: It does not return.
             CallFailedError: It raised.
         """
+        returned, rough = self._called("vjp", partial(self._vjp, saved), y_bar, keywords)
+        return tuple(map(_widened, returned)) if rough and isinstance(returned, tuple) else returned
+
+    def _vjp(self, saved: Any, *y_bar: np.ndarray | None, **keywords: Any) -> Any:
+        return self.op.vjp(saved, y_bar[0] if self.single else y_bar, **keywords)
+
+    def _called(
+        self, what: str, function: Callable[..., Any], given: Sequence[Any], keywords: Mapping[str, Any]
+    ) -> tuple[Any, bool]:
+        """What a function returns, and whether float64 was handed to it as float32, since it raises for anything else.
+
+        So do kernels that exist in float32 alone; their differences are as rough as what they compute, then.
+        """
+        rough = what in self.narrow and any(map(_is_float64, given))
+        if rough:
+            given = [x.astype(np.float32) if _is_float64(x) else x for x in given]
         self.evaluations += 1
         try:
             WATCH.begin()
-            return self.op.vjp(saved, y_bar[0] if self.single else tuple(y_bar), **keywords)
+            return function(*given, **keywords), rough
         except OutOfTimeError:
-            raise self._hangs("vjp") from None
+            raise self._hangs(what) from None
         except (Exception, SystemExit) as error:
-            raise CallFailedError("vjp", f"raises {type(error).__name__}: {error}") from error
+            failure = CallFailedError(what, f"raises {type(error).__name__}: {error}")
+            failure.__cause__ = error
         finally:
             WATCH.end()
+        if rough or "float64" in self.op.dtypes or not any(map(_is_float64, given)):
+            raise failure
+        self.narrow.add(what)
+        try:
+            return self._called(what, function, given, keywords)
+        except CallFailedError:
+            self.narrow.discard(what)
+            raise failure from failure.__cause__
 
     def transformed(self, drawn: Sequence[np.ndarray], dtype: str, *, ours: bool = False) -> Arrays:
         """What the op sees for these drawn values: copies of them, unless they are *ours* to give away."""
@@ -186,6 +205,14 @@ class Caller:
             elif x_bar.dtype.kind != "f":
                 raise CallFailedError("vjp", f"returns dtype {x_bar.dtype} for input {name!r}; it should be {x.dtype}")
         return returned
+
+
+def _is_float64(value: object) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype == FLOAT64
+
+
+def _widened(value: Any) -> Any:
+    return value.astype(np.float64) if isinstance(value, np.ndarray) and value.dtype == np.float32 else value
 
 
 def _kind(value: object) -> str:

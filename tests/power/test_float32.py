@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gradspec import Op, Verdict, check_vjp, real, verify
+from gradspec.caller import CallFailedError
 from gradspec.checks.torch_value import value_torch
 from gradspec.domains import Case
 from gradspec.evidence import Evidence
@@ -120,6 +121,52 @@ def test_its_mistakes_are_seen(vjp: Any, seed: int) -> None:
     report = verify(_kernel_op(vjp, "float32"), seed=seed, checks=["vjp_finite_difference"], explain=False)
 
     assert Verdict.FAIL is report.verdict, str(report)
+
+
+def _in_float32_only(*arrays: np.ndarray) -> None:
+    if any(x.dtype != np.float32 for x in arrays):
+        raise TypeError("this kernel takes float32")
+
+
+def _strict(x: np.ndarray) -> tuple[np.ndarray, Any]:
+    _in_float32_only(x)
+    return _kernel(x)
+
+
+def _strict_vjp(factor: float) -> Any:
+    def vjp(saved: Any, y_bar: np.ndarray) -> tuple[np.ndarray]:
+        _in_float32_only(y_bar)
+        return (_kernel_vjp(saved, y_bar)[0] * np.float32(factor),)
+
+    return vjp
+
+
+@pytest.mark.parametrize("forward", [_kernel, _strict], ids=["backward", "both"])
+@pytest.mark.parametrize("torch", [None, lambda x: x.softmax(-1)], ids=["alone", "beside torch"])
+@pytest.mark.parametrize(
+    ("factor", "verdict"), [(1.0, Verdict.PASS), (1.003, Verdict.FAIL), (np.inf, Verdict.FAIL)], ids=str
+)
+def test_what_raises_for_float64_is_verified(forward: Any, torch: Any, factor: float, verdict: Verdict) -> None:
+    """As a kernel does that exists in float32 alone: it is given the same numbers, rounded."""
+    op = _kernel_op(_strict_vjp(factor), "float32", torch=torch).replace(forward=forward)
+    report = verify(op, explain=False)
+
+    assert verdict is report.verdict, str(report)
+
+
+def test_what_raises_for_both_says_what_it_said_first() -> None:
+    """Nothing is rounded that was declared to work in float64, and no message of a second attempt is shown."""
+
+    def forward(x: np.ndarray) -> tuple[np.ndarray, Any]:
+        raise ValueError(f"not in {x.dtype}")
+
+    case = Case(sizes={"n": 1}, lead=(), params={}, keys={}, drawn=(np.ones(1),), dtype="float64", seed=0)
+    for dtypes in (("float32",), ("float64", "float32")):
+        op = Op(name="broken", forward=forward, vjp=lambda saved, y_bar: (y_bar,), inputs={"x": real("n")}, dtypes=dtypes)
+        trial = Trial(op, case)
+        with pytest.raises(CallFailedError, match="not in float64"):
+            trial.forward(trial.copies())
+        assert not trial.narrow
 
 
 def test_float32_for_float64_is_told() -> None:
