@@ -84,7 +84,8 @@ class Tally:
     def blindness(self) -> str:
         """Why what was compared is too little for a PASS; "" if it is not."""
         if self.comparisons == 0 or self.conclusive == 0:
-            return "nothing was compared" + (f": {next(iter(self.notes))}" if self.notes else "")
+            why = next(iter(self.notes), self.check.blind)
+            return "nothing was compared" + (f": {why}" if why else "")
         if self.conclusive < CONCLUSIVE_SHARE * self.comparisons:
             return f"only {self.conclusive} of {self.comparisons} comparisons were sharp enough to count"
         if self.stated >= MIN_STATED and self.sighted < SIGHTED_SHARE * self.stated:

@@ -108,6 +108,7 @@ class Check:
         partial: Whether it may apply to part of an op's domain only: what it then lacks is no question left open.
         dtypes: The dtypes it looks at.
         everywhere: Whether it has something to say where forward is not finite, too.
+        blind: Why it may find nothing to compare, in words.
     """
 
     name: str
@@ -118,6 +119,7 @@ class Check:
     partial: bool = False
     dtypes: tuple[str, ...] = FLOAT_DTYPES
     everywhere: bool = False
+    blind: str = ""
 
 
 def number(value: float, other: float | None = None) -> str:

@@ -162,7 +162,7 @@ def test_what_raises_for_both_says_what_it_said_first() -> None:
 
     case = Case(sizes={"n": 1}, lead=(), params={}, keys={}, drawn=(np.ones(1),), dtype="float64", seed=0)
     for dtypes in (("float32",), ("float64", "float32")):
-        op = Op(name="broken", forward=forward, vjp=lambda saved, y_bar: (y_bar,), inputs={"x": real("n")}, dtypes=dtypes)
+        op = Op(name="no", forward=forward, vjp=lambda saved, y_bar: (y_bar,), inputs={"x": real("n")}, dtypes=dtypes)
         trial = Trial(op, case)
         with pytest.raises(CallFailedError, match="not in float64"):
             trial.forward(trial.copies())
