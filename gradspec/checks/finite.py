@@ -9,7 +9,11 @@ import numpy as np
 from gradspec.checks.outcome import Mismatch, entry, number
 from gradspec.evidence import Evidence
 from gradspec.oracles import torch_autograd
-from gradspec.trial import Trial
+from gradspec.rounding import ROUNDING
+from gradspec.trial import EPS, Trial
+
+LADDER = 4.0 ** -np.arange(2.0, 9.0)  # steps inwards from an edge, of a direction
+SHRINKS = 0.6  # per rung: slopes of x ** 1.5 halve their distance to the limit, those of x log x have none
 
 
 def finite(trial: Trial, evidence: Evidence) -> Iterator[Mismatch]:
@@ -34,7 +38,34 @@ def finite(trial: Trial, evidence: Evidence) -> Iterator[Mismatch]:
                 f"{number(judgement.want[p] / scale)} ± {judgement.bar[p] / abs(scale):.0e}     (finite difference)",
             ),
         )
+    yield from _on_an_edge(trial, evidence)
     yield from _not_a_number(trial)
+
+
+def _on_an_edge(trial: Trial, evidence: Evidence) -> Iterator[Mismatch]:
+    """No number on an edge of the domain, where slopes inwards converge, though slowly: x ** 1.5."""
+    directions, judgement = evidence.directions, evidence.of_rule
+    unknown = ~judgement.judged & ~np.isfinite(judgement.claim) & ~directions.both & (directions.entries >= 0)
+    matters = trial.v != 0
+    rounding = ROUNDING * EPS["float64"] * float(np.abs(trial.v * trial.y64)[matters].sum()) / LADDER[-1]
+    for p in np.flatnonzero(unknown):
+        ys = np.array([trial.outputs(trial.point + h * directions.moves[p]) for h in LADDER])
+        with np.errstate(all="ignore"):
+            slopes = ((ys - trial.y64) * trial.v)[:, matters].sum(axis=1) / LADDER
+            changes = np.abs(np.diff(slopes))
+        if changes.min() > rounding and (changes[1:] <= SHRINKS * changes[:-1]).all():  # neither is so of NaN
+            name = directions.inputs[p]
+            shape = trial.inputs[[*trial.op.inputs].index(name)].shape
+            place = np.unravel_index(int(directions.entries[p]) - trial.slices[name].start, shape)
+            yield Mismatch(
+                headline=f"vjp is not finite for input {name!r} where the derivative is",
+                kind="not finite",
+                input=name,
+                lines=(
+                    f"{entry(name, tuple(map(int, place)))} is {number(judgement.claim[p])}, and slopes from "
+                    "inside the domain converge     (finite difference)",
+                ),
+            )
 
 
 def _through_a_transform(trial: Trial, evidence: Evidence) -> Iterator[Mismatch]:

@@ -153,3 +153,37 @@ def test_the_domain_bounds_every_evaluation() -> None:
     assert Verdict.PASS is verify(op, examples=40).verdict
     assert min(low for low, _ in seen) >= 0.5
     assert max(high for _, high in seen) <= 2.0
+
+
+@pytest.mark.parametrize("summed", [False, True], ids=["each", "sum"])
+@pytest.mark.parametrize("seed", range(3))
+def test_no_number_on_an_edge_where_slopes_converge_slowly(summed: bool, seed: int) -> None:
+    """x ** 1.5 by x * sqrt(x), whose product rule says 0 / 0 at 0; differences from one side never settle there."""
+
+    def forward(x: np.ndarray) -> tuple[np.ndarray, Any]:
+        y = x * np.sqrt(x)
+        return np.asarray(y.sum() if summed else y), x
+
+    def wrong(x: np.ndarray, y_bar: np.ndarray) -> tuple[np.ndarray]:
+        with np.errstate(all="ignore"):
+            return (y_bar * (np.sqrt(x) + x / (2 * np.sqrt(x))),)
+
+    inputs, alone = {"x": nonnegative("n")}, ("float64",)
+    op = square(forward=forward, vjp=wrong, inputs=inputs, dtypes=alone)
+    report = verify(op, seed=seed, explain=False)
+    assert Verdict.FAIL is report.verdict
+    assert "vjp is not finite for input 'x' where the derivative is" in report.failures[0].message
+    right = op.replace(vjp=lambda x, y_bar: (y_bar * 1.5 * np.sqrt(x),))
+    assert Verdict.PASS is verify(right, seed=seed, explain=False).verdict
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_number_on_an_edge_where_slopes_diverge(seed: int) -> None:
+    """Where there is no derivative, nothing is asked."""
+
+    def vjp(x: np.ndarray, y_bar: np.ndarray) -> tuple[np.ndarray]:
+        with np.errstate(all="ignore"):
+            return (y_bar * np.sqrt(x) / (2 * x),)
+
+    op = square(forward=lambda x: (np.sqrt(x), x), vjp=vjp, inputs={"x": nonnegative("n")}, dtypes=("float64",))
+    assert Verdict.PASS is verify(op, seed=seed, explain=False).verdict
