@@ -29,7 +29,7 @@ IN_FLOAT32 = tuple(
     for op in {op.name: op for op in (*RIGHT_OPS, *OPS)}.values()
     if "float32" in op.dtypes
 )
-"""Ops as the author of a kernel declares them: float32 alone, and nothing to compare with."""
+"""Ops as the author of a kernel declares them: float32 alone, nothing to compare with; of one name the registry's."""
 COLLECTIONS = {  # name -> record, ops
     "registry": ("seeds.json", OPS),
     "right_ops": ("right_ops.json", RIGHT_OPS),

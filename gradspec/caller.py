@@ -48,7 +48,8 @@ class Caller:
         self.plain: tuple[np.dtype, tuple[int, ...]] | None = None  # that form, if y is one array
         self.is_plain = all(domain.transform is None for domain in op.inputs.values())
         self.single = True  # whether y is one array, not a tuple of outputs
-        self.narrow: set[str] = set()  # which of forward and vjp raise for float64, and not for float32
+        self.is_float32_alone = "float64" not in op.dtypes
+        self.narrow: dict[str, bool] = {}  # forward, vjp -> whether float64 is handed to it as float32, once decided
         self.inputs = self.transformed(case.drawn, case.dtype)
 
     def forward(self, inputs: Sequence[np.ndarray]) -> tuple[Arrays, Any]:
@@ -126,29 +127,35 @@ class Caller:
     ) -> tuple[Any, bool]:
         """What a function returns, and whether float64 was handed to it as float32, since it raises for anything else.
 
-        So do kernels that exist in float32 alone; their differences are as rough as what they compute, then.
+        So do kernels that exist in float32 alone; their differences are as rough as what they compute, then. The first
+        call that succeeds decides: differences of exact and of rough values would be no derivative.
         """
-        rough = what in self.narrow and any(map(_is_float64, given))
+        wide = self.is_float32_alone and any(map(_is_float64, given))
+        rough = wide and self.narrow.get(what, False)
         if rough:
             given = [x.astype(np.float32) if _is_float64(x) else x for x in given]
         self.evaluations += 1
         try:
             WATCH.begin()
-            return function(*given, **keywords), rough
+            returned = function(*given, **keywords)
         except OutOfTimeError:
             raise self._hangs(what) from None
         except (Exception, SystemExit) as error:
             failure = CallFailedError(what, f"raises {type(error).__name__}: {error}")
             failure.__cause__ = error
+        else:
+            if wide:
+                self.narrow.setdefault(what, False)
+            return returned, rough
         finally:
             WATCH.end()
-        if rough or "float64" in self.op.dtypes or not any(map(_is_float64, given)):
+        if not wide or what in self.narrow:
             raise failure
-        self.narrow.add(what)
+        self.narrow[what] = True
         try:
             return self._called(what, function, given, keywords)
         except CallFailedError:
-            self.narrow.discard(what)
+            del self.narrow[what]
             raise failure from failure.__cause__
 
     def transformed(self, drawn: Sequence[np.ndarray], dtype: str, *, ours: bool = False) -> Arrays:

@@ -52,3 +52,10 @@ def test_right_ops_are_a_collection_of_their_own(
     monkeypatch.setitem(seeds.COLLECTIONS, "right_ops", ("right_ops.json", (right, off)))
     assert seeds.main(["--of", "right_ops", "--seeds", "2", "--workers", "1"]) == 1
     assert "off: 2 FAIL, 0 INCONCLUSIVE" in capsys.readouterr().out
+
+
+def test_float32_alone_is_what_it_says() -> None:
+    """No other dtype and no reference; nearly all ops of both collections, each name once."""
+    ops = seeds.COLLECTIONS["float32"][1]
+    assert {(("float32",), None)} == {(op.dtypes, op.torch) for op in ops}
+    assert len({op.name for op in ops}) == len(ops) > 350
