@@ -5,7 +5,8 @@ Runs of earlier code stay in the record as a sum of their own.
 
     python -m benchmarks.seeds --seeds 50 --core 1000 --workers 2
     python -m benchmarks.seeds --of right_ops --seeds 20 --workers 2  # tests/right_ops: kinds of ops the registry lacks
-    python -m benchmarks.seeds --of float32 --seeds 5 --workers 2  # both, as a kernel's author declares them
+    python -m benchmarks.seeds --of float32 --seeds 5 --workers 2  # both, declared for float32 alone
+    python -m benchmarks.seeds --of kernels --seeds 5 --workers 2  # and as kernels that raise for all other floats
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import gradspec
+from benchmarks.kernels import as_kernel
 from benchmarks.record import ROOT, fingerprint, load_ops, save
 from ops import OPS
 from tests.right_ops.collection import RIGHT_OPS
@@ -34,6 +36,7 @@ COLLECTIONS = {  # name -> record, ops
     "registry": ("seeds.json", OPS),
     "right_ops": ("right_ops.json", RIGHT_OPS),
     "float32": ("float32.json", IN_FLOAT32),
+    "kernels": ("kernels.json", tuple(map(as_kernel, IN_FLOAT32))),
 }
 EMPTY: dict[str, Any] = {"seeds": 0, "fail": [], "inconclusive": [], "compared": 0}
 CORE = frozenset(

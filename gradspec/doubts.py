@@ -23,6 +23,8 @@ DISPUTABLE = 0.1  # of the derivative: what rounding may hide from differences; 
 SECANTS = STEPS[-1] * 4.0 ** -np.arange(1, 13)  # of a direction: shorter than any step of differences
 SWALLOWED = 8.0  # ulps of the largest number: shorter ones may vanish in it
 NEARER = 1 / 8  # of what a rule is off by: what secants see is so near to its claim
+NEAR = (2.0, 4.0)  # ulps of the smallest number that is moved
+MOSTLY = 0.75  # of the points within a step
 TURNS = 3  # times that claims within a step cross their mean, as those of no smooth function do
 
 
@@ -34,7 +36,7 @@ class Doubts(Excuses):
 
         Over shorter steps its values may stand still: a triangle of corners 3e7 away, two of them 0.1 apart.
         """
-        if self.trial.case.dtype != "float64" or not judgement.wrong.any():
+        if (self.trial.case.dtype != "float64" and not self.is_coarse) or not judgement.wrong.any():
             return judgement
         moved, size = self.moved_by_ulps, np.abs(self.trial.v)
         jump = np.where(moved <= LOST * np.abs(self.trial.y64), moved, 0.0)  # beyond, it is no rounding but a cliff
@@ -72,14 +74,36 @@ class Doubts(Excuses):
         for p in np.flatnonzero(judgement.wrong & np.isfinite(off))[:LOOKED_AT]:  # anything is near to infinity
             move = directions.moves[p]
             shares = np.array((1.0, 0.7, -0.6, -0.9) if directions.both[p] else (1.0, 0.7, 0.6, 0.9))
-            for h in SECANTS[SECANTS * directions.scale[p] >= SWALLOWED * EPS["float64"] * largest]:
+            for h in SECANTS[SECANTS * directions.scale[p] >= SWALLOWED * self.eps * largest]:
                 ys = np.array([self.trial.outputs(point + share * h * move) for share in shares])
                 with np.errstate(all="ignore"):
                     slopes = np.where(v != 0, v * (ys - y), 0.0).sum(axis=1) / (shares * h)
-                    rounding = SWALLOWED * EPS["float64"] * np.abs(v * y)[v != 0].sum() / h
+                    rounding = SWALLOWED * self.eps * np.abs(v * y)[v != 0].sum() / h
                 if rounding <= off[p] and (np.abs(slopes - judgement.claim[p]) <= off[p]).all():
                     open_now[p] = True
                     break
+        return replace(judgement, wrong=judgement.wrong & ~open_now, conclusive=judgement.conclusive & ~open_now)
+
+    def unseen(self, judgement: Judgement, directions: Directions) -> Judgement:
+        """Leave open what lies within the shortest step of a forward that computes in float32: no step is shorter.
+
+        There the rule says the same all around, not at one point alone, and from the shortest step on it says what
+        differences see: the median of 0, 0 and -3e-8 answers to the first within 3e-8.
+        """
+        open_now = np.zeros(len(directions), dtype=bool)
+        off = np.abs(judgement.claim - judgement.want)
+        for p in np.flatnonzero(judgement.wrong & np.isfinite(off))[: LOOKED_AT if self.is_coarse else 0]:
+            one = directions.chosen([int(p)])
+            move, sides = one.moves[0], (1.0, -1.0)[: 1 + directions.both[p]]
+            moved = np.abs(self.trial.point[move != 0])
+            size = float(moved[moved > 0].min(initial=EPS["float32"]))  # of a number that is 0 anything is many ulps
+            steps = [side * ulps * EPS["float32"] * size / one.scale[0] for side in sides for ulps in NEAR]
+            near = [self.claims(self.trial.cotangents(self.trial.point + h * move), one)[0] for h in steps]
+            far = np.concatenate([
+                self.claims(x_bar, one) for side in sides for x_bar in within_a_step(self.trial, side * move)[2]
+            ])
+            alike = (np.abs(np.array(near) - judgement.claim[p]) <= off[p] * NEARER).all()
+            open_now[p] = alike and (np.abs(far - judgement.want[p]) <= off[p] / 2).mean() >= MOSTLY
         return replace(judgement, wrong=judgement.wrong & ~open_now, conclusive=judgement.conclusive & ~open_now)
 
     def resolved(self, judgement: Judgement, directions: Directions) -> Judgement:
@@ -103,7 +127,7 @@ class Doubts(Excuses):
     def _swings(self, ys: np.ndarray, steps: np.ndarray, move: np.ndarray, want: float, claim: float) -> bool:
         """Whether values (s, m) go to and fro about the line that differences saw, by more than rounding makes them."""
         point, y, size = np.abs(self.trial.point), self.trial.y64, np.abs(self.trial.v)
-        eps = ROUNDING * EPS["float32" if self.is_coarse else "float64"]
+        eps = ROUNDING * self.eps
         noise = eps * np.abs(y) + NOISE * self.forward_noise
         matters, moved = size > 0, move != 0
         reach = (point[moved] / np.abs(move[moved])).max(initial=0.0)

@@ -129,7 +129,7 @@ class Excuses(Rounding):
         """
         given, exact, trial = float_outputs(self.trial.ys), self.trial.y64, self.trial
         lost = np.abs(given - exact) > np.maximum(np.abs(given), np.abs(exact)) / 2
-        rounding = np.fmax(ROUNDING * EPS["float64"] * np.abs(trial.point).max(initial=0.0), NOISE * self.value_noise)
+        rounding = np.fmax(ROUNDING * self.eps * np.abs(trial.point).max(initial=0.0), NOISE * self.value_noise)
         lost |= (exact != 0) & (np.abs(exact) <= rounding)
         kinked = (~np.isfinite(self.estimate.value) | (self.estimate.width > 0)).any(axis=0)
         return bool((lost & kinked & (trial.v != 0)).any())

@@ -32,7 +32,7 @@ SHARP = 1e-8  # relative error below which an estimate needs no second try
 BLURRED = 1e-7  # relative error above which shorter steps are tried
 FINER = (2.0**-8, 2.0**-16)  # of the first ones
 CHAOS = 2.0**-10  # of an output; a change of this size by a few ulps that is not in proportion to them is no derivative
-FAINT = 2.0**-31  # of an entry: the shortest step of that size is 32 of its ulps
+FAINT = 2.0**21  # ulps of an entry: the shortest step of that size is 32 of them
 PROPORTIONS = (4.0, 8.0, 16.0)  # ulps; one alone may be lost in the rounding of what they enter
 APART = 10.0  # two estimates further apart than this many of their errors contradict each other
 JUMP = 2.0**10  # ulps; a larger answer to one ulp is no rounding: a branch, or a cliff
@@ -76,7 +76,7 @@ class Measurement:
         blurred = (kinked | (estimate.error > SHARP * np.abs(estimate.value))).any(axis=1)
         small, large = (x > 0) & (x < SMALL), (x > LARGE) & (x < 1 / SHARP)
         near = to_edge(self.trial)[positions]
-        coarse = ~directions.both & (near > FAINT * x) & (near < STEPS[3])  # away from the edge, over what bends there
+        coarse = ~directions.both & (near > FAINT * self.eps * x) & (near < STEPS[3])  # away from the edge, over what bends there
         again = np.flatnonzero((blurred & (small | large)) | coarse)
         if not again.size:
             return directions, estimate
@@ -164,13 +164,15 @@ class Measurement:
     def along_each(self, directions: Directions) -> tuple[Directions, Estimate]:
         """Finite differences along each of the directions."""
         trial = self.trial
-        if trial.case.dtype == "float64":
-            noise = self.forward_noise + EPS["float64"] * self.saturated
-        else:  # what is evaluated is forward in float64 all the same
-            noise = self.value_noise * (EPS["float64"] / EPS[trial.case.dtype])
         if self.is_coarse:
-            noise = noise + EPS["float32"] * np.abs(trial.y64)
-        return directions, finite_difference(trial.outputs, trial.point, directions.moves, directions.both, noise)
+            noise = self.forward_noise + self.eps * (self.saturated + np.abs(trial.y64))
+        elif trial.case.dtype == "float64":
+            noise = self.forward_noise + self.eps * self.saturated
+        else:  # what is evaluated is forward in float64 all the same
+            noise = self.value_noise * (self.eps / EPS[trial.case.dtype])
+        return directions, finite_difference(
+            trial.outputs, trial.point, directions.moves, directions.both, noise, rough=self.is_coarse
+        )
 
     @property
     def directions(self) -> Directions:
@@ -193,9 +195,12 @@ class Measurement:
 
         log1p one ulp from -1 would otherwise blur every other entry.
         """
-        moved = np.max([np.abs(y - self.trial.y64) for y, _ in self.trial.jittered[:2]], axis=0)
+        moves = [np.abs(y - self.trial.y64) for y, _ in self.trial.jittered]
+        moved = np.max(moves[:2], axis=0)
+        if self.is_coarse:  # one ulp may be lost in the next rounding: in float64 that is far below what is compared
+            moved = np.fmax(moved, np.max(moves[2:], axis=0) / 4)
         size = np.fmax(self.elsewhere[0], np.abs(self.trial.point).max(initial=0.0))
-        return np.where(moved <= JUMP * EPS["float64"] * size, moved, 0.0)
+        return np.where(moved <= JUMP * self.eps * size, moved, 0.0)
 
     @cached_property
     def moved_by_ulps(self) -> np.ndarray:
@@ -272,7 +277,14 @@ class Measurement:
     @cached_property
     def is_coarse(self) -> bool:
         """Whether forward computes in float32 though it is given float64: it returns numbers of float32 everywhere."""
+        if self.trial.is_rough:
+            return True
         return only_float32(self._ordinary[0], [self.trial.y64, *(y for y, _ in self._nearby)])
+
+    @cached_property
+    def eps(self) -> float:
+        """The rounding of what differences are taken of, which are given float64."""
+        return EPS["float32" if self.is_coarse else "float64"]
 
 
 def complex_slopes(trial: Trial, moves: np.ndarray) -> np.ndarray | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,6 +18,7 @@ DIGITS = 25  # of float32, binary, and one more: the largest may be a power of t
 WITHIN = (0.5137, 0.5391, 0.5703, 0.6291, 0.6548, 0.6868, 0.7571, 0.7694, 0.8329, 0.8847, 0.9113, 0.9719)
 """Of the shortest step, without any pattern: evenly spread ones would meet a period again and again."""
 DRAWN = 4  # ordinary points, before a rule is accused
+WITNESSES = 2  # of them, before the complex step is believed where nothing else sees as much
 
 
 def nearby(trial: Trial) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -31,22 +33,30 @@ def nearby(trial: Trial) -> list[tuple[np.ndarray, np.ndarray]]:
 
 def at_ordinary(trial: Trial) -> tuple[np.ndarray, np.ndarray]:
     """Outputs (m,) and cotangents (n') at ordinary inputs of the same shapes."""
-    drawn, start = [], 1
-    for u, domain in zip(trial.drawn64, trial.domains, strict=True):
-        drawn.append(_ordinary(u, domain, start))
-        start += u.size  # equal inputs are not ordinary: the cross product of two is 0
-    return trial.pulled_back(drawn, trial.y_bar64)
+    return trial.pulled_back(_ordinary(trial), trial.y_bar64)
 
 
 def usual_slopes(trial: Trial) -> np.ndarray:
     """(n',) the largest |x_bar| at a few points drawn from the ordinary part of the domain."""
-    rng, found = np.random.default_rng((trial.case.seed, 15)), []
-    for _ in range(DRAWN):
-        pairs = zip(trial.drawn64, trial.domains, strict=True)
-        drawn = [d.repaired(rng.uniform(*d.typical, size=u.shape)) if u.dtype.kind == "f" else u for u, d in pairs]
+    found = []
+    for drawn in _typical(trial, DRAWN):
         x_bar = np.abs(trial.pulled_back(drawn, trial.y_bar64)[1])
         found.append(np.where(np.isfinite(x_bar), x_bar, 0.0))
     return np.asarray(np.max(found, axis=0))
+
+
+def ordinary_trials(trial: Trial) -> Iterator[Trial]:
+    """The same case at a few ordinary inputs, in float64."""
+    for drawn in (_ordinary(trial), *_typical(trial, WITNESSES)):
+        yield Trial(trial.op, replace(trial.case, drawn=tuple(drawn), dtype="float64", y_bar=trial.y_bar64))
+
+
+def _typical(trial: Trial, count: int) -> Iterator[list[np.ndarray]]:
+    """Inputs drawn from the ordinary part of the domain."""
+    rng = np.random.default_rng((trial.case.seed, 15))
+    for _ in range(count):
+        pairs = zip(trial.drawn64, trial.domains, strict=True)
+        yield [d.repaired(rng.uniform(*d.typical, size=u.shape)) if u.dtype.kind == "f" else u for u, d in pairs]
 
 
 def within_a_step(trial: Trial, move: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -94,7 +104,15 @@ def _closer(u: np.ndarray) -> np.ndarray:
     return u / 8
 
 
-def _ordinary(u: np.ndarray, domain: Interval, start: int) -> np.ndarray:
+def _ordinary(trial: Trial) -> list[np.ndarray]:
+    drawn, start = [], 1
+    for u, domain in zip(trial.drawn64, trial.domains, strict=True):
+        drawn.append(_spread(u, domain, start))
+        start += u.size  # equal inputs are not ordinary: the cross product of two is 0
+    return drawn
+
+
+def _spread(u: np.ndarray, domain: Interval, start: int) -> np.ndarray:
     """Spread ordinary values in place of *u*, none in the middle of the domain, where ops have their zeros."""
     if u.dtype.kind != "f":
         return u

@@ -193,6 +193,17 @@ class Trial(Caller):
         return self.outputs(self.point)
 
     @cached_property
+    def is_rough(self) -> bool:
+        """Whether forward, given float64, takes or returns nothing but float32: known of what is declared so alone."""
+        if not self.is_float32_alone:
+            return False
+        try:
+            ys, _ = self.forward(self.transformed(self.drawn64, "float64"))
+        except CallFailedError:
+            return False
+        return self.narrow.get("forward", False) or not any(y.dtype == np.float64 for y in ys)
+
+    @cached_property
     def jittered(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Outputs (m,) and cotangents (n',) in float64 for :data:`JITTERS`, the ulps being those of the case's dtype.
 

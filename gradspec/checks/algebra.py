@@ -23,7 +23,7 @@ def vjp_algebra(trial: Trial, _: Evidence) -> list[Outcome]:
         scaled = [_scaled(trial, factor) for factor in factors]
     except CallFailedError:
         return []  # the contract check says what is wrong
-    apart = where_scaled(trial)
+    apart = where_scaled(trial, evidence)
     outcomes = []
     for position, name in enumerate(trial.op.inputs):
         x_bar = base[position]

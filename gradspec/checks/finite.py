@@ -10,7 +10,7 @@ from gradspec.checks.outcome import Mismatch, entry, number
 from gradspec.evidence import Evidence
 from gradspec.oracles import torch_autograd
 from gradspec.rounding import ROUNDING
-from gradspec.trial import EPS, Trial
+from gradspec.trial import Trial
 
 LADDER = 4.0 ** -np.arange(2.0, 9.0)  # steps inwards from an edge, of a direction
 SHRINKS = 0.6  # per rung: slopes of x ** 1.5 halve their distance to the limit, those of x log x have none
@@ -47,7 +47,7 @@ def _on_an_edge(trial: Trial, evidence: Evidence) -> Iterator[Mismatch]:
     directions, judgement = evidence.directions, evidence.of_rule
     unknown = ~judgement.judged & ~np.isfinite(judgement.claim) & ~directions.both & (directions.entries >= 0)
     matters = trial.v != 0
-    rounding = ROUNDING * EPS["float64"] * float(np.abs(trial.v * trial.y64)[matters].sum()) / LADDER[-1]
+    rounding = ROUNDING * evidence.eps * float(np.abs(trial.v * trial.y64)[matters].sum()) / LADDER[-1]
     for p in np.flatnonzero(unknown):
         ys = np.array([trial.outputs(trial.point + h * directions.moves[p]) for h in LADDER])
         with np.errstate(all="ignore"):

@@ -10,8 +10,9 @@ from gradspec.checks.outcome import Outcome
 from gradspec.directions import Directions
 from gradspec.errors import DeclarationError
 from gradspec.evidence import Evidence
+from gradspec.rounding import ROUNDING
 from gradspec.spec import Op
-from gradspec.trial import EPS, Trial
+from gradspec.trial import Trial
 
 EXACT = 4.0  # ulps that each output may be off
 NOT_LINEAR = 2.0**-20  # of the outputs: no rounding explains a curvature of this size
@@ -38,10 +39,10 @@ def vjp_linear(trial: Trial, evidence: Evidence) -> list[Outcome]:
         return []
     ahead = np.array([trial.outputs(trial.point + move / 2) for move in directions.moves])
     behind = np.array([trial.outputs(trial.point - move / 2) for move in directions.moves])
-    noise = EXACT * EPS["float64"] * (np.abs(ahead) + np.abs(behind))
-    if trial.case.dtype == "float64":
+    noise = EXACT * evidence.eps * (np.abs(ahead) + np.abs(behind))
+    if trial.case.dtype == "float64" or evidence.is_coarse:
         noise = noise + evidence.value_noise
-    _insist(trial, directions, ahead, behind)
+    _insist(trial, directions, ahead, behind, max(NOT_LINEAR, ROUNDING * evidence.eps))
     everywhere = np.ones(len(directions), dtype=bool)
     judgement = evidence.judge_along(directions, cotangent, ahead - behind, noise, everywhere)
     return outcomes(
@@ -53,7 +54,9 @@ def vjp_linear(trial: Trial, evidence: Evidence) -> list[Outcome]:
     )
 
 
-def _insist(trial: Trial, directions: Directions, ahead: np.ndarray, behind: np.ndarray) -> None:
+def _insist(
+    trial: Trial, directions: Directions, ahead: np.ndarray, behind: np.ndarray, share: float
+) -> None:
     """The declaration has to be right: f(x + d/2) + f(x - d/2) = 2 f(x), up to a share of the largest output.
 
     Asked of ordinary draws only: with equal or extreme values whole outputs cancel, a × a for one.
@@ -61,7 +64,7 @@ def _insist(trial: Trial, directions: Directions, ahead: np.ndarray, behind: np.
     if not trial.case.ordinary or not trial.y64.size:
         return
     size = np.max(np.abs(ahead) + np.abs(behind) + np.abs(trial.y64), axis=1)
-    curved = np.max(np.abs(ahead + behind - 2 * trial.y64), axis=1) > NOT_LINEAR * size
+    curved = np.max(np.abs(ahead + behind - 2 * trial.y64), axis=1) > share * size
     for p in np.flatnonzero(curved & np.isfinite(size)):
         raise DeclarationError(
             trial.op.name,

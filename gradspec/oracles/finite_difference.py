@@ -33,6 +33,8 @@ def finite_difference(
     directions: np.ndarray,
     both_sides: np.ndarray,
     noise: np.ndarray,
+    *,
+    rough: bool = False,
 ) -> Estimate:
     """Differentiate *function* at *u* along each of several directions.
 
@@ -42,6 +44,7 @@ def finite_difference(
         directions: (p, n); u + t d must lie inside the domain for t from 0, or -1/4, to 1/4.
         both_sides: (p,) bool; False where the domain ends at u and only t >= 0 is allowed.
         noise: (m,), how much the outputs move when u moves by rounding.
+        rough: Whether the noise may hide a kink, from whose middle central differences do not depart.
 
     Returns:
         The derivatives (p, m). 2 * RUNGS evaluations per direction (RUNGS for one side), and one.
@@ -52,7 +55,7 @@ def finite_difference(
     together = max(1, AT_ONCE // max(1, len(directions)))
     blocks = [slice(start, start + together) for start in range(0, max(1, middle.size), together)]
     with np.errstate(all="ignore"):
-        judged = [_judge(ahead[..., block], middle[block], behind[..., block], noise[block]) for block in blocks]
+        judged = [_judge(ahead[..., one], middle[one], behind[..., one], noise[one], rough=rough) for one in blocks]
     value, error, width, diverges = (
         parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1) for parts in zip(*judged, strict=True)
     )
@@ -75,7 +78,7 @@ def _evaluated(
 
 
 def _judge(
-    ahead: np.ndarray, middle: np.ndarray, behind: np.ndarray, noise: np.ndarray
+    ahead: np.ndarray, middle: np.ndarray, behind: np.ndarray, noise: np.ndarray, *, rough: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Value, error, width of the kink, and whether it diverges, (p, m) each; no output depends on another."""
     h = STEPS[:, None]
@@ -95,6 +98,8 @@ def _judge(
     only_right = has_right & ~np.isfinite(behind[:, -1]) & right_settled
     only_left = has_left & ~np.isfinite(ahead[:, -1]) & left_settled
 
+    if rough:
+        central_error = np.where(smooth & (gap > right_error + left_error), np.fmax(central_error, gap), central_error)
     # Where a higher derivative jumps (elu at 0) the sides are sharp and the central differences are not.
     both_error = right_error + left_error + gap
     by_sides = kink | (smooth & (both_error < central_error))
