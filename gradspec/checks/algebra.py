@@ -15,7 +15,7 @@ from gradspec.trial import Trial
 POWERS = (2, -2, 20, -20)
 
 
-def vjp_algebra(trial: Trial, _: Evidence) -> list[Outcome]:
+def vjp_algebra(trial: Trial, evidence: Evidence) -> list[Outcome]:
     """B(0) = 0, B(-y_bar) = -B(y_bar) and B(2^k y_bar) = 2^k B(y_bar), each to the last bit; and no overflow in x."""
     try:
         base = trial.x_bar

@@ -44,7 +44,7 @@ def finite_difference(
         directions: (p, n); u + t d must lie inside the domain for t from 0, or -1/4, to 1/4.
         both_sides: (p,) bool; False where the domain ends at u and only t >= 0 is allowed.
         noise: (m,), how much the outputs move when u moves by rounding.
-        rough: Whether the noise may hide a kink, from whose middle central differences do not depart.
+        rough: Whether noise may hide a kink, of which central differences are all alike.
 
     Returns:
         The derivatives (p, m). 2 * RUNGS evaluations per direction (RUNGS for one side), and one.
@@ -84,7 +84,9 @@ def _judge(
     h = STEPS[:, None]
     magnitude = np.fmax(np.fmax(np.abs(ahead), np.abs(behind)), np.abs(middle))
     rounding = (EPS * magnitude + noise) / h
-    central, central_error = _plateau((ahead - behind) / (2 * h), rounding, levels=1)
+    central, central_error, chosen = _plateau((ahead - behind) / (2 * h), rounding, levels=1)
+    if rough:
+        central_error = np.fmax(central_error, _bend((ahead + behind - 2 * middle) / h, rounding, chosen))
     sides = _side(np.concatenate([ahead - middle, middle - behind]) / h, np.concatenate([rounding, rounding]))
     right, right_error, right_settled, right_grows = (found[: len(ahead)] for found in sides)
     left, left_error, left_settled, left_grows = (found[len(ahead) :] for found in sides)
@@ -98,8 +100,6 @@ def _judge(
     only_right = has_right & ~np.isfinite(behind[:, -1]) & right_settled
     only_left = has_left & ~np.isfinite(ahead[:, -1]) & left_settled
 
-    if rough:
-        central_error = np.where(smooth & (gap > right_error + left_error), np.fmax(central_error, gap), central_error)
     # Where a higher derivative jumps (elu at 0) the sides are sharp and the central differences are not.
     both_error = right_error + left_error + gap
     by_sides = kink | (smooth & (both_error < central_error))
@@ -120,7 +120,7 @@ def _judge(
 
 def _side(slopes: np.ndarray, rounding: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Extrapolate one-sided slopes; say whether they settle, and whether they grow without bound."""
-    value, error = _plateau(slopes, rounding, levels=3)
+    value, error, _ = _plateau(slopes, rounding, levels=3)
     change = np.abs(np.diff(slopes, axis=1))
     room = 8 * rounding[:, 2:]
     halves = (change[:, 1:] <= change[:, :-1] / 2 + room)[:, -2:].all(axis=1)
@@ -129,8 +129,19 @@ def _side(slopes: np.ndarray, rounding: np.ndarray) -> tuple[np.ndarray, np.ndar
     return value, error, settled, grows & ~settled
 
 
-def _plateau(slopes: np.ndarray, rounding: np.ndarray, *, levels: int) -> tuple[np.ndarray, np.ndarray]:
-    """Extrapolate *slopes* (p, k, m) over k and pick the three neighbours that agree best.
+def _bend(apart: np.ndarray, rounding: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """How far the two sides' slopes are *apart* (p, k, m) where central ones agree (p, m); 0 where that shrinks with h.
+
+    Central differences of a kink are all alike, and noise may hide all steps that would tell it from a bend.
+    """
+    p, m = np.arange(apart.shape[0])[:, None], np.arange(apart.shape[2])
+    apart = np.abs(apart)
+    longer, shorter, room = apart[p, chosen + 1, m], apart[p, chosen + 3, m], 4 * rounding[p, chosen + 3, m]
+    return np.where(shorter > longer / 4 + room, shorter, 0.0)
+
+
+def _plateau(slopes: np.ndarray, rounding: np.ndarray, *, levels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Extrapolate *slopes* (p, k, m) over k and pick the three neighbours that agree best: value, error and which.
 
     Central differences have even powers of h only, so one level removes h^2; one-sided ones have all powers, so
     three levels remove h, h^2 and h^3.
@@ -151,4 +162,4 @@ def _plateau(slopes: np.ndarray, rounding: np.ndarray, *, levels: int) -> tuple[
     apart = np.abs(slopes - value[:, None]) - APART * (2 * bars + sharpness[:, None])
     shorter = np.arange(slopes.shape[1])[None, :, None] > chosen[:, None] + 2
     contradicted = (shorter & np.isfinite(bars) & (apart > 0)).any(axis=1)
-    return value, np.where(contradicted, np.inf, sharpness)
+    return value, np.where(contradicted, np.inf, sharpness), chosen
