@@ -42,7 +42,7 @@ def vjp_linear(trial: Trial, evidence: Evidence) -> list[Outcome]:
     noise = EXACT * evidence.eps * (np.abs(ahead) + np.abs(behind))
     if trial.case.dtype == "float64" or evidence.is_coarse:
         noise = noise + evidence.value_noise
-    _insist(trial, directions, ahead, behind, max(NOT_LINEAR, ROUNDING * evidence.eps))
+    _insist(trial, directions, ahead, behind, noise)
     everywhere = np.ones(len(directions), dtype=bool)
     judgement = evidence.judge_along(directions, cotangent, ahead - behind, noise, everywhere)
     return outcomes(
@@ -55,7 +55,7 @@ def vjp_linear(trial: Trial, evidence: Evidence) -> list[Outcome]:
 
 
 def _insist(
-    trial: Trial, directions: Directions, ahead: np.ndarray, behind: np.ndarray, share: float
+    trial: Trial, directions: Directions, ahead: np.ndarray, behind: np.ndarray, noise: np.ndarray
 ) -> None:
     """The declaration has to be right: f(x + d/2) + f(x - d/2) = 2 f(x), up to a share of the largest output.
 
@@ -64,7 +64,8 @@ def _insist(
     if not trial.case.ordinary or not trial.y64.size:
         return
     size = np.max(np.abs(ahead) + np.abs(behind) + np.abs(trial.y64), axis=1)
-    curved = np.max(np.abs(ahead + behind - 2 * trial.y64), axis=1) > share * size
+    rounding = ROUNDING * np.max(noise, axis=1, initial=0.0)
+    curved = np.max(np.abs(ahead + behind - 2 * trial.y64), axis=1) > NOT_LINEAR * size + rounding
     for p in np.flatnonzero(curved & np.isfinite(size)):
         raise DeclarationError(
             trial.op.name,
