@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 EXPLAINED = 1e-3  # a guess must explain all but this share of the difference
+DIGITS = 1e-5  # of a factor with a name: those of float32
 TELLING = 3  # entries of both that are not 0, for a guess to be worth anything
 NOTHING = "nothing is propagated to this input: every entry is 0"
 NOTHING_HERE = "nothing is propagated in these cases: every entry is 0, and is not in others"
@@ -77,7 +78,7 @@ def _scalar_guess(got: np.ndarray, want: np.ndarray) -> str:
     factor = float(np.sum(got * want)) / size
     if not np.isfinite(factor) or factor == 0 or not _explains(got, want, factor * want):
         return ""
-    if math.isclose(factor, -1, rel_tol=1e-9):
+    if math.isclose(factor, -1, rel_tol=DIGITS):
         return "the wrong sign"
     named = dict(NAMED)
     for axis, length in enumerate(want.shape):
@@ -88,7 +89,7 @@ def _scalar_guess(got: np.ndarray, want: np.ndarray) -> str:
             }
     for name, value in named.items():
         for sign, word in ((1, ""), (-1, "-")):
-            if math.isclose(factor, sign * value, rel_tol=1e-9):
+            if math.isclose(factor, sign * value, rel_tol=DIGITS):
                 return f"a factor {word}{name}"
     if abs(abs(factor) - 1) < 1e-2:
         return f"a constant that is slightly off: a factor 1 {factor - 1:+.3g}".replace("+", "+ ").replace(" -", " - ")

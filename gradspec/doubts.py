@@ -14,7 +14,6 @@ from gradspec.nearby import turns, within_a_step
 from gradspec.oracles.estimate import Estimate
 from gradspec.oracles.finite_difference import STEPS
 from gradspec.rounding import NOISE, ROUNDING
-from gradspec.trial import EPS
 
 LOOKED_AT = 32  # comparisons that failed
 LOST = 1e-3  # of an output: what it moves by for an ulp is no rounding above that
@@ -23,7 +22,7 @@ DISPUTABLE = 0.1  # of the derivative: what rounding may hide from differences; 
 SECANTS = STEPS[-1] * 4.0 ** -np.arange(1, 13)  # of a direction: shorter than any step of differences
 SWALLOWED = 8.0  # ulps of the largest number: shorter ones may vanish in it
 NEARER = 1 / 8  # of what a rule is off by: what secants see is so near to its claim
-NEAR = (2.0, 4.0)  # ulps of the smallest number that is moved
+NEAR = (2.0, 16.0)  # ulps of the smallest number that is moved
 MOSTLY = 0.75  # of the points within a step
 TURNS = 3  # times that claims within a step cross their mean, as those of no smooth function do
 
@@ -87,23 +86,26 @@ class Doubts(Excuses):
     def unseen(self, judgement: Judgement, directions: Directions) -> Judgement:
         """Leave open what lies within the shortest step of a forward that computes in float32: no step is shorter.
 
-        There the rule says the same all around, not at one point alone, and from the shortest step on it says what
-        differences see: the median of 0, 0 and -3e-8 answers to the first within 3e-8.
+        There the rule says the same all around, not at one point alone, and forward does not contradict it; from the
+        shortest step on it says what differences see: the median of 0, 0 and -3e-8 answers to the first within 3e-8.
         """
-        open_now = np.zeros(len(directions), dtype=bool)
-        off = np.abs(judgement.claim - judgement.want)
+        trial, open_now = self.trial, np.zeros(len(directions), dtype=bool)
+        off, size, matters = np.abs(judgement.claim - judgement.want), np.abs(trial.v), trial.v != 0
         for p in np.flatnonzero(judgement.wrong & np.isfinite(off))[: LOOKED_AT if self.is_coarse else 0]:
-            one = directions.chosen([int(p)])
+            one, claim = directions.chosen([int(p)]), judgement.claim[p]
             move, sides = one.moves[0], (1.0, -1.0)[: 1 + directions.both[p]]
-            moved = np.abs(self.trial.point[move != 0])
-            size = float(moved[moved > 0].min(initial=EPS["float32"]))  # of a number that is 0 anything is many ulps
-            steps = [side * ulps * EPS["float32"] * size / one.scale[0] for side in sides for ulps in NEAR]
-            near = [self.claims(self.trial.cotangents(self.trial.point + h * move), one)[0] for h in steps]
-            far = np.concatenate([
-                self.claims(x_bar, one) for side in sides for x_bar in within_a_step(self.trial, side * move)[2]
-            ])
-            alike = (np.abs(np.array(near) - judgement.claim[p]) <= off[p] * NEARER).all()
-            open_now[p] = alike and (np.abs(far - judgement.want[p]) <= off[p] / 2).mean() >= MOSTLY
+            moved = np.abs(trial.point[move != 0])
+            smallest = float(moved[moved > 0].min(initial=1.0))  # of a number that is 0, anything is many ulps
+            steps = self.eps * smallest / one.scale[0] * np.outer(sides, NEAR).reshape(-1)
+            ys, x_bars = zip(*(trial.pulled_back(trial.unflattened(trial.point + h * move), trial.y_bar64) for h in steps))
+            far = [self.claims(x_bar, one)[0] for side in sides for x_bar in within_a_step(trial, side * move)[2]]
+            with np.errstate(all="ignore"):
+                slopes = ((np.array(ys) - trial.y64) * trial.v)[:, matters].sum(axis=1) / steps
+                rounding = (size * (self.forward_noise + self.eps * np.abs(trial.y64)))[matters].sum() / np.abs(steps)
+            room = off[p] * NEARER + rounding
+            possible = (slopes - room).min() <= claim <= (slopes + room).max()
+            alike = all(np.abs(self.claims(x_bar, one)[0] - claim) <= off[p] * NEARER for x_bar in x_bars)
+            open_now[p] = possible and alike and np.mean(np.abs(far - judgement.want[p]) <= off[p] / 2) >= MOSTLY
         return replace(judgement, wrong=judgement.wrong & ~open_now, conclusive=judgement.conclusive & ~open_now)
 
     def resolved(self, judgement: Judgement, directions: Directions) -> Judgement:

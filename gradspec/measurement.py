@@ -22,7 +22,7 @@ from gradspec.directions import (
     to_edge,
     together,
 )
-from gradspec.nearby import at_ordinary, nearby, only_float32, usual_slopes
+from gradspec.nearby import at_ordinary, is_stepped, nearby, only_float32, usual_slopes
 from gradspec.oracles.complex_step import complex_step
 from gradspec.oracles.estimate import Estimate
 from gradspec.oracles.finite_difference import STEPS, finite_difference
@@ -276,8 +276,11 @@ class Measurement:
 
     @cached_property
     def is_coarse(self) -> bool:
-        """Whether forward computes in float32 though it is given float64: it returns numbers of float32 everywhere."""
-        if self.trial.is_rough:
+        """Whether forward computes in float32 though it is given float64: it returns numbers of float32 everywhere.
+
+        What is declared for float32 alone may do so in part, and makes small steps between numbers of float64, then.
+        """
+        if self.trial.is_rough or (self.trial.is_float32_alone and is_stepped(self.trial)):
             return True
         return only_float32(self._ordinary[0], [self.trial.y64, *(y for y, _ in self._nearby)])
 

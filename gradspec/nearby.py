@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from gradspec.cotangents import signs_by_value
 from gradspec.intervals import Interval
 from gradspec.oracles.finite_difference import STEPS
 from gradspec.trial import Trial
@@ -17,6 +18,9 @@ TELLING = 2  # numbers of float32, and none that is not, that are no multiples o
 DIGITS = 25  # of float32, binary, and one more: the largest may be a power of two
 WITHIN = (0.5137, 0.5391, 0.5703, 0.6291, 0.6548, 0.6868, 0.7571, 0.7694, 0.8329, 0.8847, 0.9113, 0.9719)
 """Of the shortest step, without any pattern: evenly spread ones would meet a period again and again."""
+BESIDE = 2.0**-18  # of a number: some ulps of float32, within which a smooth function is a cubic, to the last bit
+SPREAD = np.linspace(-1.0, 1.0, 13)
+STEPPED = 2.0**-36  # of an output
 DRAWN = 4  # ordinary points, before a rule is accused
 WITNESSES = 2  # of them, before the complex step is believed where nothing else sees as much
 
@@ -73,6 +77,19 @@ def within_a_step(trial: Trial, move: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def turns(values: np.ndarray) -> int:
     """How often a sequence crosses its mean."""
     return int((np.diff(np.sign(values - values.mean())) != 0).sum())
+
+
+def is_stepped(trial: Trial) -> bool:
+    """Whether outputs go in steps between numbers of float32 that lie side by side, at ordinary inputs."""
+    for other in ordinary_trials(trial):
+        moves = BESIDE * other.point * signs_by_value(other.point, np.random.default_rng((trial.case.seed, 18)))
+        with np.errstate(all="ignore"):
+            ys = np.array([other.outputs(other.point + share * moves) for share in SPREAD])
+        if ys.size and np.isfinite(ys).all():
+            smooth = np.polynomial.polynomial.polyval(SPREAD, np.polynomial.polynomial.polyfit(SPREAD, ys, 3)).T
+            if (np.abs(ys - smooth).max(axis=0) > STEPPED * np.abs(ys).max(axis=0)).any():
+                return True
+    return False
 
 
 def only_float32(usual: np.ndarray, others: Iterable[np.ndarray]) -> bool:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gradspec.spec import Op
 
 WIDTH = 74  # column of the check's name in the first line
+UNHELD = "nothing held the vjp against an oracle: a torch reference would"
 SHOWN = 3  # examples of the declaration that were not judged
 MARKS = {Verdict.PASS: "ok", Verdict.FAIL: "FAIL", Verdict.INCONCLUSIVE: "?", Verdict.SKIPPED: "-"}
 
@@ -62,6 +63,8 @@ def report_text(report: Report) -> str:
         lines.append(f"  {MARKS[check.verdict]:<5}{check.name:<{width}}  {detail}".rstrip())
         if check.verdict is not Verdict.FAIL:
             lines += [f"       note: {note}" for note in check.notes]
+    if report.verdict is Verdict.INCONCLUSIVE and not any(c.verdict is Verdict.INCONCLUSIVE for c in report.checks):
+        lines.append(f"  {MARKS[report.verdict]:<5}{UNHELD}")
     for text in failure_texts(report):
         lines += ["", text]
     return "\n".join(lines)
