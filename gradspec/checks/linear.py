@@ -40,7 +40,9 @@ def vjp_linear(trial: Trial, evidence: Evidence) -> list[Outcome]:
     ahead = np.array([trial.outputs(trial.point + move / 2) for move in directions.moves])
     behind = np.array([trial.outputs(trial.point - move / 2) for move in directions.moves])
     noise = EXACT * evidence.eps * (np.abs(ahead) + np.abs(behind))
-    if trial.case.dtype == "float64" or evidence.is_coarse:
+    if evidence.is_coarse:
+        noise = noise + evidence.value_noise + evidence.eps * evidence.saturated  # 3.8 - 3.8 has the rounding of 3.8
+    elif trial.case.dtype == "float64":
         noise = noise + evidence.value_noise
     _insist(trial, directions, ahead, behind, noise)
     everywhere = np.ones(len(directions), dtype=bool)

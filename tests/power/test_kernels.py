@@ -1,0 +1,122 @@
+"""Kernels that take float32 and raise for all else: differences of rough values, and what they may say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.kernels import as_kernel
+from gradspec import Op, Verdict, array, real, verify
+from ops import OPS
+from tests.right_ops.collection import RIGHT_OPS
+
+RIGHT = {op.name: op for op in (*RIGHT_OPS, *OPS)}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "snake",  # an ulp away from an edge of the domain, steps are an ulp long
+        "logit",
+        "legendre",
+        "isru",  # short steps, over which the values stand still
+        "row_median",  # 0, 0 and -3e-8: what answers within 3e-8
+        "nearest_to_a_thousand",  # of -7e-6 and 0, which are as near in float32: a kink in all that differences see
+        "nuclear_norm",
+        "crf_log_partition",  # in float32 terms vanish, and the rest is homogeneous
+        "nll",  # linear, but for the rounding of float32
+    ],
+)
+def test_right_ones_are_accused_of_nothing(name: str) -> None:
+    """Each of these was, by differences that took float32's rounding for float64's."""
+    report = verify(as_kernel(RIGHT[name]))
+
+    assert Verdict.PASS is report.verdict, str(report)
+
+
+def _gelu(x: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    t = np.tanh(x.dtype.type(0.7978845608) * (x + x.dtype.type(0.044715) * x**3))
+    return x * (1 + t) / 2, (x, t)
+
+
+def _gelu_vjp(saved: tuple[np.ndarray, np.ndarray], y_bar: np.ndarray) -> tuple[np.ndarray]:
+    x, t = saved
+    inner = x.dtype.type(0.7978845608) * (1 + x.dtype.type(0.134145) * x * x)
+    return (y_bar * ((1 + t) + x * (1 - t * t) * inner) / 2,)
+
+
+GELU = Op(name="gelu", forward=_gelu, vjp=_gelu_vjp, inputs={"x": array("n d", lo=-1e3, hi=1e3, typical=(-4, 4))})
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_small_value_has_the_rounding_of_what_it_is_a_difference_of(seed: int) -> None:
+    """1 + tanh(-4) goes in steps of an ulp of 1, and y is 3e-4 there."""
+    examples = ((np.array([[-4.0, 0.0]], dtype=np.float32),),)
+    report = verify(as_kernel(GELU.replace(examples=examples)), seed=seed)
+
+    assert Verdict.PASS is report.verdict, str(report)
+
+
+def _gate(x: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    gate = 1 / (1 + np.exp(-x.astype(np.float32)))
+    return (x * gate).astype(x.dtype), (x, gate)
+
+
+def _gate_vjp(factor: float) -> Any:
+    def vjp(saved: tuple[np.ndarray, np.ndarray], y_bar: np.ndarray) -> tuple[np.ndarray]:
+        x, gate = saved
+        return ((factor * y_bar * (gate + x * gate * (1 - gate))).astype(x.dtype),)
+
+    return vjp
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, Verdict.PASS), (1.01, Verdict.FAIL)])
+@pytest.mark.parametrize("seed", range(3))
+def test_one_that_computes_partly_in_float32_is_judged_by_what_float32_shows(
+    factor: float, verdict: Verdict, seed: int
+) -> None:
+    """x * gate with a gate in float32, given float64: between two of float32's numbers its slope is the gate's value."""
+    op = Op(
+        name="gate",
+        forward=_gate,
+        vjp=_gate_vjp(factor),
+        inputs={"x": real("n", lo=-20, hi=20, typical=(-2, 2))},
+        dtypes=("float32",),
+    )
+    report = verify(op, seed=seed, explain=False)
+
+    assert verdict is report.verdict, str(report)
+
+
+def _det(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.asarray(a[0, 0] * a[1, 1] - a[0, 1] * a[1, 0]), a
+
+
+def _det_vjp(flat_below: float) -> Any:
+    def vjp(a: np.ndarray, y_bar: np.ndarray) -> tuple[np.ndarray]:
+        (p, q), (r, s) = a
+        adjoint = np.array([[s, -r], [-q, p]], dtype=a.dtype)
+        return (adjoint * (y_bar if abs(p * s - q * r) > flat_below else 0),)
+
+    return vjp
+
+
+@pytest.mark.parametrize(("flat_below", "verdict"), [(-1.0, Verdict.PASS), (0.0, Verdict.FAIL), (1e-6, Verdict.FAIL)])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_wrong_one_near_a_singular_matrix_is_seen(flat_below: float, verdict: Verdict, seed: int) -> None:
+    """The rule says 0 within less than a step of differences; forward, asked there, does not."""
+    op = Op(name="det", forward=_det, vjp=_det_vjp(flat_below), inputs={"a": real("2 2", lo=-10, hi=10)})
+    report = verify(as_kernel(op), seed=seed, explain=False)
+
+    assert verdict is report.verdict, str(report)
+
+
+def test_what_was_too_blurred_to_count_is_told() -> None:
+    """It is no reason to doubt the rest, and a reference is the remedy."""
+    report = verify(as_kernel(RIGHT["snake"]), checks=["vjp_finite_difference"])
+    (check,) = report.checks
+
+    assert Verdict.PASS is check.verdict
+    assert "forward computes in float32 alone, which blurs some differences" in check.notes[0]
