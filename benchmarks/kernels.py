@@ -25,7 +25,7 @@ def _strict(function: Callable[..., Any], first: int) -> Callable[..., Any]:
     def strict(*given: Any, **keywords: Any) -> Any:
         arrays = [x for each in given[first:] for x in (each if isinstance(each, tuple) else (each,))]
         for x in arrays:
-            if isinstance(x, np.ndarray) and x.dtype.kind in "fc" and x.dtype != FLOAT32:
+            if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "fc" and x.dtype != FLOAT32:
                 raise TypeError(f"this kernel takes float32, got {x.dtype}")
         return function(*given, **keywords)
 

@@ -15,7 +15,7 @@ from gradspec.judging import judging_hash
 
 T = TypeVar("T")
 NAMES = (
-    *("seeds", "right_ops", "float32", "known_bugs", "mutants", "calibration", "cost"),
+    *("seeds", "right_ops", "float32", "kernels", "known_bugs", "mutants", "calibration", "cost"),
     *("torch_functions", "torch_functions-cuda"),
 )
 RECORDS = Path(__file__).resolve().parent.parent / "docs" / "records"
@@ -122,6 +122,7 @@ class Trust:
         seeds: Many seeds on the registry's ops.
         right_ops: The same on right ops of kinds that the registry lacks.
         float32: The same on both, declared for float32 alone and without a reference.
+        kernels: The same on these, raising for all floats but float32.
         detections: One per class of the known bugs, the worst first, then their sum.
         broken: Ops with their rules broken on purpose, those with most survivors first, then their sum.
         functions: What was said of torch's functions.
@@ -134,6 +135,7 @@ class Trust:
     seeds: Alarms | None = None
     right_ops: Alarms | None = None
     float32: Alarms | None = None
+    kernels: Alarms | None = None
     detections: Sequence[Detection] = ()
     broken: Sequence[Broken] = ()
     functions: FunctionsOfTorch | None = None
@@ -160,6 +162,7 @@ def trust(folder: Path = RECORDS) -> Trust:
         seeds=_part(folder / "seeds.json", read_alarms, None),
         right_ops=_part(folder / "right_ops.json", read_alarms, None),
         float32=_part(folder / "float32.json", read_alarms, None),
+        kernels=_part(folder / "kernels.json", read_alarms, None),
         functions=_part(folder / "torch_functions.json", read_functions, None),
         on_gpu=_part(folder / "torch_functions-cuda.json", read_functions, None),
         detections=_part(folder / "known_bugs.json", _detections, []),

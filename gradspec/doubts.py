@@ -10,7 +10,7 @@ from gradspec.directions import Directions
 from gradspec.excuses import Excuses
 from gradspec.judgement import Judgement
 from gradspec.measurement import complex_slopes
-from gradspec.nearby import turns, within_a_step
+from gradspec.nearby import last_digits, turns, within_a_step
 from gradspec.oracles.estimate import Estimate
 from gradspec.oracles.finite_difference import STEPS
 from gradspec.rounding import NOISE, ROUNDING
@@ -23,24 +23,33 @@ SECANTS = STEPS[-1] * 4.0 ** -np.arange(1, 13)  # of a direction: shorter than a
 SWALLOWED = 8.0  # ulps of the largest number: shorter ones may vanish in it
 NEARER = 1 / 8  # of what a rule is off by: what secants see is so near to its claim
 NEAR = (2.0, 16.0)  # ulps of the smallest number that is moved
-MOSTLY = 0.75  # of the points within a step
+SEEN = 3  # steps, of those of differences, over which the rule says what these see
 TURNS = 3  # times that claims within a step cross their mean, as those of no smooth function do
 
 
 class Doubts(Excuses):
     """A trial's measurements, what excuses a rule, and what makes differences doubtful."""
 
-    def drowned(self, judgement: Judgement, estimate: Estimate) -> Judgement:
+    def drowned(self, judgement: Judgement, directions: Directions, estimate: Estimate) -> Judgement:
         """Leave open what forward may have lost over the longest step: it answers to an ulp with far more than one.
 
         Over shorter steps its values may stand still: a triangle of corners 3e7 away, two of them 0.1 apart.
         """
         if (self.trial.case.dtype != "float64" and not self.is_coarse) or not judgement.wrong.any():
             return judgement
-        moved, size = self.moved_by_ulps, np.abs(self.trial.v)
+        moved, size, seen = self.moved_by_ulps, np.abs(self.trial.v), estimate.value != 0
         jump = np.where(moved <= LOST * np.abs(self.trial.y64), moved, 0.0)  # beyond, it is no rounding but a cliff
-        noise = np.where(estimate.value != 0, size * jump, 0.0).sum(axis=1) / STEPS[0]
+        if self.is_coarse:  # large numbers may be rounded alike at all points that are some ulps apart
+            digits = last_digits(np.array([y for y, _ in (*self.trial.jittered, *self.trial.shaken)]))
+            jump = np.fmax(jump, SWALLOWED * np.where(digits > self.eps * np.abs(self.trial.y64), digits, 0.0))
+            seen = np.ones_like(seen)
+        noise = np.where(seen, size * jump, 0.0).sum(axis=1) / STEPS[0]
         open_now = judgement.wrong & (np.abs(judgement.claim - judgement.want) <= judgement.bar + noise)
+        if self.is_coarse:
+            x, ulps = np.abs(self.trial.point), directions.scale * STEPS[0] / self.eps
+            swallowed = ulps < ROUNDING * x.max(initial=0.0)  # a corner 3e7 away of one that moves by 1
+            swallowed |= (x * (directions.moves != 0)).max(axis=1, initial=0.0) * self.eps >= 1  # numbers without 1/2
+            open_now |= judgement.wrong & swallowed & np.isfinite(judgement.claim)
         return replace(judgement, wrong=judgement.wrong & ~open_now, conclusive=judgement.conclusive & ~open_now)
 
     def undisputed(self, judgement: Judgement, directions: Directions) -> Judgement:
@@ -84,28 +93,32 @@ class Doubts(Excuses):
         return replace(judgement, wrong=judgement.wrong & ~open_now, conclusive=judgement.conclusive & ~open_now)
 
     def unseen(self, judgement: Judgement, directions: Directions) -> Judgement:
-        """Leave open what lies within the shortest step of a forward that computes in float32: no step is shorter.
+        """Leave open, where forward computes in float32, what its rounding hides from all steps short enough to see it.
 
-        There the rule says the same all around, not at one point alone, and forward does not contradict it; from the
-        shortest step on it says what differences see: the median of 0, 0 and -3e-8 answers to the first within 3e-8.
+        Over long steps the rule says what differences see; over those over which it does not, forward does not
+        contradict its claim, and it says the same all around, not at one point alone. The median of 0, 0 and -3e-8
+        answers to the first within 3e-8, which is less than any step.
         """
         trial, open_now = self.trial, np.zeros(len(directions), dtype=bool)
         off, size, matters = np.abs(judgement.claim - judgement.want), np.abs(trial.v), trial.v != 0
+        lost = (size * (self.forward_noise + self.eps * np.abs(trial.y64)))[matters].sum() if self.is_coarse else 0.0
         for p in np.flatnonzero(judgement.wrong & np.isfinite(off))[: LOOKED_AT if self.is_coarse else 0]:
-            one, claim = directions.chosen([int(p)]), judgement.claim[p]
-            move, sides = one.moves[0], (1.0, -1.0)[: 1 + directions.both[p]]
-            moved = np.abs(trial.point[move != 0])
+            one, claim, near = directions.chosen([int(p)]), judgement.claim[p], off[p] * NEARER
+            moved = np.abs(trial.point[one.moves[0] != 0])
             smallest = float(moved[moved > 0].min(initial=1.0))  # of a number that is 0, anything is many ulps
-            steps = self.eps * smallest / one.scale[0] * np.outer(sides, NEAR).reshape(-1)
-            ys, x_bars = zip(*(trial.pulled_back(trial.unflattened(trial.point + h * move), trial.y_bar64) for h in steps))
-            far = [self.claims(x_bar, one)[0] for side in sides for x_bar in within_a_step(trial, side * move)[2]]
+            steps = np.array([*STEPS, *(ulps * self.eps * smallest / one.scale[0] for ulps in NEAR)])[:, None]
+            steps = steps * ((1.0, -1.0) if directions.both[p] else (1.0,))
+            points = trial.point + steps[..., None] * one.moves[0]
+            answers = [trial.pulled_back(trial.unflattened(there), trial.y_bar64) for there in np.concatenate(points)]
+            claims = np.array([self.claims(x_bar, one)[0] for _, x_bar in answers]).reshape(steps.shape)
             with np.errstate(all="ignore"):
-                slopes = ((np.array(ys) - trial.y64) * trial.v)[:, matters].sum(axis=1) / steps
-                rounding = (size * (self.forward_noise + self.eps * np.abs(trial.y64)))[matters].sum() / np.abs(steps)
-            room = off[p] * NEARER + rounding
-            possible = (slopes - room).min() <= claim <= (slopes + room).max()
-            alike = all(np.abs(self.claims(x_bar, one)[0] - claim) <= off[p] * NEARER for x_bar in x_bars)
-            open_now[p] = possible and alike and np.mean(np.abs(far - judgement.want[p]) <= off[p] / 2) >= MOSTLY
+                ys = np.array([y for y, _ in answers])
+                slopes = ((ys - trial.y64) * trial.v)[:, matters].sum(axis=1).reshape(steps.shape) / steps
+                room = near + lost / np.abs(steps[:, :1])
+            told = np.abs(claims.mean(axis=1) - judgement.want[p]) <= off[p] / 2
+            possible = ((slopes - room).min(axis=1) <= claim) & (claim <= (slopes + room).max(axis=1))
+            alike = (np.abs(claims[len(STEPS) :] - claim) <= near).all()
+            open_now[p] = alike and told[: len(STEPS)].sum() >= SEEN and (told | possible).all()
         return replace(judgement, wrong=judgement.wrong & ~open_now, conclusive=judgement.conclusive & ~open_now)
 
     def resolved(self, judgement: Judgement, directions: Directions) -> Judgement:

@@ -64,7 +64,7 @@ class Evidence(Doubts):
         if judgement.wrong.any():
             judgement = self.at_edges(self._at_ties(self._at_kinks(judgement, directions), directions), directions)
         if judgement.wrong.any() and second_look:
-            judgement = self.drowned(self._confirmed(judgement, cotangent, directions), estimate)
+            judgement = self.drowned(self._confirmed(judgement, cotangent, directions), directions, estimate)
             judgement = self.finer(self.undisputed(judgement, directions), directions)
             judgement = self.resolved(self.unseen(judgement, directions), directions)
         return judgement

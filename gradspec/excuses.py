@@ -180,10 +180,10 @@ class Excuses(Rounding):
         claims = np.array([self.claims(x_bar, directions) for _, x_bar in self.trial.shaken])
         moved = np.abs(claims - base).max(axis=0)
         moved = np.nan_to_num(np.fmax(moved, self.rule_spread(directions)), nan=0.0, posinf=0.0)
-        if self.trial.case.dtype == "float32":
+        if self.trial.case.dtype == "float32" and not self.is_coarse:
             sound = np.abs(base - want) <= bar
-        else:
-            near = np.fmin(CONCLUSIVE["float64"] * np.abs(want), np.abs(claim - want) / 2)
+        else:  # a rule that exists in float32 alone says nothing of what is right in float64
+            near = np.fmin(CONCLUSIVE[self.trial.case.dtype] * np.abs(want), np.abs(claim - want) / 2)
             sound = ~(np.abs(claims - want) <= bar + near).all(axis=0)
         allowed = bar + np.where(sound, STEEP * moved, 0.0) + self._lost_in_differences(directions, sound, want)
         if self.trial.case.dtype == "float32":  # terms of the size y / x cancel: a cosine of parallel, small vectors

@@ -16,7 +16,8 @@ from gradspec.trial import Trial
 GOLDEN = (5**0.5 - 1) / 2  # multiples of it, modulo 1, are spread evenly
 SHORT = 2.0**21  # a number with no more binary digits than that, of float32's 24, tells nothing of how it was computed
 TELLING = 2  # numbers of float32, and none that is not, that are no multiples of the last digit of the largest
-DIGITS = 25  # of float32, binary, and one more: the largest may be a power of two
+FLOAT32_DIGITS = 24  # binary
+DIGITS = 25  # and one more: the largest may be a power of two
 WITHIN = (0.5137, 0.5391, 0.5703, 0.6291, 0.6548, 0.6868, 0.7571, 0.7694, 0.8329, 0.8847, 0.9113, 0.9719)
 """Of the shortest step, without any pattern: evenly spread ones would meet a period again and again."""
 BESIDE = 2.0**-18  # of a number: some ulps of float32, within which a smooth function is a cubic, to the last bit
@@ -106,6 +107,18 @@ def only_float32(usual: np.ndarray, others: Iterable[np.ndarray]) -> bool:
     seen = seen[np.isfinite(seen) & (seen != 0)]
     place = np.ldexp(seen, DIGITS - np.frexp(np.abs(seen).max())[1])  # 1 is the last digit of the largest
     return _fits_float32(seen) and bool((place != np.round(place)).sum() >= TELLING)
+
+
+def last_digits(ys: np.ndarray) -> np.ndarray:
+    """(m,) the place of the last binary digit that any of several values (s, m) of float32 has; 0 of nothing but 0.
+
+    Values an ulp of their inputs apart that all lack their last digits have lost them: as 1e13 - 1e13 has.
+    """
+    mantissa, exponent = np.frexp(np.where(np.isfinite(ys), ys, 0.0))
+    whole = np.abs(mantissa * 2.0**FLOAT32_DIGITS).astype(np.int64)
+    last = np.ldexp((whole & -whole).astype(float), exponent - FLOAT32_DIGITS)
+    found = np.where(whole != 0, last, np.inf).min(axis=0)
+    return np.where(np.isfinite(found), found, 0.0)
 
 
 def _fits_float32(y: np.ndarray) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks import seeds
+from benchmarks.kernels import as_kernel
 from gradspec import Op, real
 from ops import OPS
 
@@ -54,8 +56,22 @@ def test_right_ops_are_a_collection_of_their_own(
     assert "off: 2 FAIL, 0 INCONCLUSIVE" in capsys.readouterr().out
 
 
-def test_float32_alone_is_what_it_says() -> None:
+@pytest.mark.parametrize("name", ["float32", "kernels"])
+def test_float32_alone_is_what_it_says(name: str) -> None:
     """No other dtype and no reference; nearly all ops of both collections, each name once."""
-    ops = seeds.COLLECTIONS["float32"][1]
+    ops = seeds.COLLECTIONS[name][1]
     assert {(("float32",), None)} == {(op.dtypes, op.torch) for op in ops}
     assert len({op.name for op in ops}) == len(ops) > 350
+
+
+def test_kernels_take_float32_alone() -> None:
+    """Forward and vjp raise for other floats, complex ones among them; labels may be integers."""
+    op = as_kernel(next(op for op in OPS if op.name == "nll"))
+    log_p, labels = np.log(np.full((2, 3), 1 / 3, dtype=np.float32)), np.array([0, 2])
+    y, saved = op.forward(log_p, labels)
+    assert np.float32 == op.vjp(saved, y)[0].dtype
+    for dtype in (np.float64, np.float16, np.complex128):
+        with pytest.raises(TypeError, match=f"takes float32, got {np.dtype(dtype)}"):
+            op.forward(log_p.astype(dtype), labels)
+        with pytest.raises(TypeError, match=f"takes float32, got {np.dtype(dtype)}"):
+            op.vjp(saved, y.astype(dtype))

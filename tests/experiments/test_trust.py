@@ -143,7 +143,11 @@ def test_the_page_shows_them(records: Path) -> None:
 
 @pytest.mark.parametrize(
     ("record", "kind"),
-    [("right_ops", "outside the registry"), ("float32", "declared for float32 alone and without a reference")],
+    [
+        ("right_ops", "outside the registry"),
+        ("float32", "declared for float32 alone and without a reference"),
+        ("kernels", "as kernels, which raise for all floats but float32"),
+    ],
 )
 def test_right_ops_are_told_apart(records: Path, record: str, kind: str) -> None:
     """Beside the registry's, with their names where they did not pass."""
@@ -249,7 +253,7 @@ def test_a_gpu_is_told_apart(records: Path) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("seeds", "right_ops", "float32", "known_bugs", "mutants", "calibration", "cost"),
+        *("seeds", "right_ops", "float32", "kernels", "known_bugs", "mutants", "calibration", "cost"),
         *("torch_functions", "torch_functions-cuda"),
     ],
 )
@@ -259,7 +263,7 @@ def test_a_gpu_is_told_apart(records: Path) -> None:
 def test_a_spoilt_record_takes_no_other_with_it(records: Path, name: str, content: str) -> None:
     """What the others say stays on the page."""
     (records / "torch_functions-cuda.json").write_text(json.dumps(TORCH))
-    for other in ("right_ops", "float32"):
+    for other in ("right_ops", "float32", "kernels"):
         (records / f"{other}.json").write_text(json.dumps(SEEDS))
     (records / f"{name}.json").write_text(content)
     found = trust(records)
@@ -267,6 +271,7 @@ def test_a_spoilt_record_takes_no_other_with_it(records: Path, name: str, conten
         "seeds": found.seeds,
         "right_ops": found.right_ops,
         "float32": found.float32,
+        "kernels": found.kernels,
         "known_bugs": found.detections,
         "torch_functions": found.functions,
         "torch_functions-cuda": found.on_gpu,
@@ -286,6 +291,8 @@ def test_the_records_of_this_repository_are_read() -> None:
     assert found.right_ops.ops >= 80
     assert found.float32 is not None
     assert found.float32.ops >= 300
+    assert found.kernels is not None
+    assert found.kernels.ops >= 300
     assert found.broken
     assert found.detections
     assert found.functions is not None
