@@ -76,7 +76,9 @@ class Measurement:
         blurred = (kinked | (estimate.error > SHARP * np.abs(estimate.value))).any(axis=1)
         small, large = (x > 0) & (x < SMALL), (x > LARGE) & (x < 1 / SHARP)
         near = to_edge(self.trial)[positions]
-        coarse = ~directions.both & (near > FAINT * self.eps * x) & (near < STEPS[3])  # away from the edge, over what bends there
+        coarse = (
+            ~directions.both & (near > FAINT * self.eps * x) & (near < STEPS[3])
+        )  # away from the edge, over what bends there
         again = np.flatnonzero((blurred & (small | large)) | coarse)
         if not again.size:
             return directions, estimate

@@ -56,9 +56,7 @@ def vjp_linear(trial: Trial, evidence: Evidence) -> list[Outcome]:
     )
 
 
-def _insist(
-    trial: Trial, directions: Directions, ahead: np.ndarray, behind: np.ndarray, noise: np.ndarray
-) -> None:
+def _insist(trial: Trial, directions: Directions, ahead: np.ndarray, behind: np.ndarray, noise: np.ndarray) -> None:
     """The declaration has to be right: f(x + d/2) + f(x - d/2) = 2 f(x), up to a share of the largest output.
 
     Asked of ordinary draws only: with equal or extreme values whole outputs cancel, a × a for one.

@@ -80,7 +80,7 @@ def _gate_vjp(factor: float) -> Any:
 def test_one_that_computes_partly_in_float32_is_judged_by_what_float32_shows(
     factor: float, verdict: Verdict, seed: int
 ) -> None:
-    """x * gate with a gate in float32, given float64: between two of float32's numbers its slope is the gate's value."""
+    """x * gate with a gate in float32, given float64: between two of float32's numbers its slope is the gate."""
     op = Op(
         name="gate",
         forward=_gate,

@@ -312,7 +312,7 @@ def _focal_vjp(saved: Any, y_bar: np.ndarray) -> tuple[np.ndarray, None]:
 
 @pytest.mark.parametrize("seed", range(2))
 def test_a_complex_step_that_has_lost_what_differences_do_not_see_accuses_nobody(seed: int) -> None:
-    """abs drops the imaginary part: at 30 all that is lost is 1e-13, where the derivative at ordinary inputs is lost."""
+    """abs drops the imaginary part: at 30 all that is lost is 1e-13, and at ordinary inputs far more."""
     op = Op(
         name="focal",
         forward=_focal,
