@@ -36,6 +36,13 @@ def diagnose(got: np.ndarray, want: np.ndarray) -> str:
     return next(_guesses(got, want), "")
 
 
+def diagnose_along(claim: np.ndarray, want: np.ndarray) -> str:
+    """The same of what is known along directions (p,) only: a sign or a factor that all of the cotangent has, or ""."""
+    if not np.isfinite(claim).all() or np.count_nonzero(claim) + np.count_nonzero(want) < TELLING:
+        return ""
+    return _scalar_guess(claim, want)
+
+
 def contradicts(guess: str, got: np.ndarray, want: np.ndarray) -> bool:
     """Whether a guess at a factor, a sign or nothing at all, made on other numbers, does not hold for these.
 

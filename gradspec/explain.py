@@ -12,7 +12,7 @@ from gradspec.caller import CallFailedError
 from gradspec.checks import Check, Mismatch
 from gradspec.checks.complex_step import by_complex_step
 from gradspec.counterexample import Counterexample, counterexample_of
-from gradspec.diagnosis import NOTHING, NOTHING_HERE, contradicts, diagnose
+from gradspec.diagnosis import NOTHING, NOTHING_HERE, contradicts, diagnose, diagnose_along
 from gradspec.domains import Case
 from gradspec.errors import DeclarationError
 from gradspec.layouts import Space
@@ -46,6 +46,8 @@ def explained(space: Space, tally: Tally, replay: str, known: Sequence[Case] = (
     guess = _guess([failure for failure in failures if failure[1].input == mismatch.input])
     small, shrunk = _met_before(space, check, mismatch, known) or shrink(space, case, check, mismatch)
     if shrunk.got is not None and shrunk.want is not None and contradicts(guess, shrunk.got, shrunk.want):
+        guess = ""
+    if shrunk.along is not None and diagnose_along(*shrunk.along) not in ("", guess):
         guess = ""
     failing = _once(seen for seen, name, kind in tally.failing if name == shrunk.input and kind in ("", shrunk.kind))
     passing = _once(seen for seen, name in tally.passing if not shrunk.input or name in ("", shrunk.input))
@@ -108,12 +110,14 @@ def _guess(failures: Sequence[tuple[Case, Mismatch]]) -> str:
     votes: dict[str, int] = {}
     asked = 0
     for _, mismatch in sorted(failures, key=lambda failure: -sum(u.size for u in failure[0].drawn)):
-        if mismatch.got is None or mismatch.want is None or mismatch.got.size < 2:
+        if mismatch.along is not None and np.count_nonzero(mismatch.along[1]) > 1:
+            asked += 1
+            guess = diagnose_along(*mismatch.along)
+        elif mismatch.got is not None and mismatch.want is not None and np.count_nonzero(mismatch.want) > 1:
+            asked += 1
+            guess = diagnose(mismatch.got, mismatch.want)
+        else:
             continue
-        if np.count_nonzero(mismatch.want) < 2:
-            continue
-        asked += 1
-        guess = diagnose(mismatch.got, mismatch.want)
         if guess:
             votes[guess] = votes.get(guess, 0) + 1
     best = max(votes, key=lambda guess: votes[guess], default="")

@@ -172,7 +172,8 @@ def _along_direction(
     oracle: str,
     headline: str,
 ) -> Mismatch:
-    mine = np.flatnonzero(wrong & (np.array(directions.inputs) == name))
+    of_input = np.array(directions.inputs) == name
+    mine, told = np.flatnonzero(wrong & of_input), judgement.conclusive & of_input
     p = mine[np.argmax(judgement.discrepancy[mine])]
     moved = int((directions.moves[p] != 0).sum())
     what = f"{moved} entries together" if moved > 1 else "one entry before its transform"
@@ -193,6 +194,7 @@ def _along_direction(
             "   ".join(f"d{'' if one else '_' + other} = {show(d)}" for other, d in parts.items()),
         ),
         discrepancy=float(judgement.discrepancy[p]),
+        along=(judgement.claim[told], judgement.want[told]),
     )
 
 

@@ -29,6 +29,7 @@ class Mismatch:
         got: The rule's cotangent for that input, where the failure is numeric.
         want: What it should be.
         wrong: Which entries differ.
+        along: What the rule, and what the oracle says of several directions, where it is not known of entries.
     """
 
     headline: str
@@ -39,6 +40,7 @@ class Mismatch:
     got: np.ndarray | None = field(default=None, compare=False)
     want: np.ndarray | None = field(default=None, compare=False)
     wrong: np.ndarray | None = field(default=None, compare=False)
+    along: tuple[np.ndarray, np.ndarray] | None = field(default=None, compare=False)
 
     @property
     def is_gross(self) -> bool:

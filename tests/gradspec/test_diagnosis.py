@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from gradspec.diagnosis import NOTHING, contradicts, diagnose
+from gradspec.diagnosis import NOTHING, contradicts, diagnose, diagnose_along
 
 WANT = np.random.default_rng(0).normal(size=(3, 4))
 SQUARE = np.random.default_rng(1).normal(size=(3, 3))
@@ -20,6 +20,7 @@ MASK = np.arange(12).reshape(3, 4) % 3 > 0
     [
         (0 * WANT, WANT, "nothing is propagated to this input: every entry is 0"),
         (-WANT, WANT, "the wrong sign"),
+        (-(WANT * (1 + 1e-7 * ROWS)).astype(np.float32), WANT, "the wrong sign"),
         (2 * WANT, WANT, "a factor 2"),
         (-2 * WANT, WANT, "a factor -2"),
         (WANT / 2, WANT, "a factor 1/2"),
@@ -64,6 +65,16 @@ def test_unknown_entries_are_left_out() -> None:
     assert "a factor 2" == diagnose(2 * WANT, want)
     assert "" == diagnose(WANT + ROWS, want)
     assert "" == diagnose(np.array([2.0, 1.0]), np.array([1.0, np.nan]))
+
+
+def test_directions_tell_what_all_of_a_cotangent_has() -> None:
+    """Of one alone, or of a mistake in one of them, there is nothing to say."""
+    want = np.array([0.2, -1.5, 3.0])
+    assert "the wrong sign" == diagnose_along(-want, want)
+    assert "a factor 1/2" == diagnose_along(want / 2, want)
+    assert "" == diagnose_along(-want[:1], want[:1])
+    assert "" == diagnose_along(np.array([0.2, 1.5, 3.0]), want)
+    assert "" == diagnose_along(np.array([0.2, np.nan, 3.0]), want)
 
 
 def test_a_guess_must_explain_nearly_everything() -> None:

@@ -64,6 +64,34 @@ def test_a_direction_is_printed() -> None:
     assert "\n  d = [[" in message
 
 
+def test_a_sign_is_named_along_directions_too() -> None:
+    """Behind a transform no entry stands out: the rule's answer is the negative of the right one along all directions."""
+    op = Op(
+        name="log_det",
+        forward=lambda a: (np.asarray(np.log(np.linalg.det(a))), a),
+        vjp=lambda a, y_bar: (-y_bar * np.linalg.inv(a).T,),
+        inputs={"a": real("n n", lo=-2, hi=2, transform=lambda a: a @ a.T + np.eye(len(a), dtype=a.dtype))},
+        sizes={"n": (1, 3)},
+    )
+    message = verify(op, checks=["vjp_finite_difference"]).failures[0].message
+    assert "  Looks like   the wrong sign\n" in message
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_sign_is_named_whatever_the_dtype(seed: int) -> None:
+    """In float32 it is one to seven digits."""
+    op = Op(
+        name="sine",
+        forward=lambda x, y: (np.sin(x) * y, (x, y)),
+        vjp=lambda s, y_bar: (np.cos(s[0]) * s[1] * y_bar, -np.sin(s[0]) * y_bar),
+        inputs={"x": real("n"), "y": real("n")},
+        linear_in=frozenset({"y"}),
+    )
+    report = verify(op, seed=seed)
+    assert {"vjp_linear", "vjp_finite_difference", "vjp_complex_step"} == {one.name for one in report.failures}
+    assert all("  Looks like   the wrong sign\n" in one.message for one in report.failures)
+
+
 def test_the_guess_is_about_the_input_that_is_shown() -> None:
     """Nothing reaches z, in most of the failures: that says nothing of x, whose cotangent has a mistake of its own."""
     op = Op(
