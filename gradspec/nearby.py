@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import islice
 
 import numpy as np
 
@@ -20,7 +19,7 @@ FLOAT32_DIGITS = 24  # binary
 DIGITS = 25  # and one more: the largest may be a power of two
 WITHIN = (0.5137, 0.5391, 0.5703, 0.6291, 0.6548, 0.6868, 0.7571, 0.7694, 0.8329, 0.8847, 0.9113, 0.9719)
 """Of the shortest step, without any pattern: evenly spread ones would meet a period again and again."""
-BESIDE = 2.0**-18  # of a number: some ulps of float32, within which a smooth function is a cubic, to the last bit
+BESIDE = 2.0**-18  # of a number: some ulps of float32
 SPREAD = np.linspace(-1.0, 1.0, 13)
 STEPPED = 2.0**-36  # of the outputs and the inputs, where these are small
 DRAWN = 4  # ordinary points, before a rule is accused
@@ -82,15 +81,18 @@ def turns(values: np.ndarray) -> int:
 
 
 def is_stepped(trial: Trial) -> bool:
-    """Whether outputs go in steps between numbers of float32 that lie side by side, at ordinary inputs."""
-    for other in islice(ordinary_trials(trial), 1, None):  # distances of evenly spread entries tie, and have kinks
+    """Whether outputs go in steps between numbers of float32 that lie side by side, here or at ordinary inputs.
+
+    A step bends them one way and the other; a kink bends one way, and a smooth function too little to be seen.
+    """
+    for other in (trial, *ordinary_trials(trial)):
         moves = BESIDE * other.point * signs_by_value(other.point, np.random.default_rng((trial.case.seed, 18)))
         with np.errstate(all="ignore"):
             ys = np.array([other.outputs(other.point + share * moves) for share in SPREAD])
         if ys.size and np.isfinite(ys).all():
-            smooth = np.polynomial.polynomial.polyval(SPREAD, np.polynomial.polynomial.polyfit(SPREAD, ys, 3)).T
+            bends = np.diff(ys, 2, axis=0)
             size = max(np.abs(ys).max(), min(np.abs(other.point).max(initial=0.0), 1.0))  # 1 - 1 is rounded as 1 is
-            if np.abs(ys - smooth).max() > STEPPED * size:
+            if ((bends.max(axis=0) > STEPPED * size) & (bends.min(axis=0) < -STEPPED * size)).any():
                 return True
     return False
 

@@ -65,7 +65,7 @@ def test_a_direction_is_printed() -> None:
 
 
 def test_a_sign_is_named_along_directions_too() -> None:
-    """Behind a transform no entry stands out: the rule's answer is the negative of the right one along all directions."""
+    """Behind a transform no entry stands out: along all directions the answer is negated."""
     op = Op(
         name="log_det",
         forward=lambda a: (np.asarray(np.log(np.linalg.det(a))), a),
