@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gradspec.spec import Op
 
 WIDTH = 74  # column of the check's name in the first line
-UNHELD = "nothing held the vjp against an oracle: a torch reference would"
+UNHELD = "no oracle compared the vjp: none applies, or none was asked; a torch reference would be one"
 SHOWN = 3  # examples of the declaration that were not judged
 MARKS = {Verdict.PASS: "ok", Verdict.FAIL: "FAIL", Verdict.INCONCLUSIVE: "?", Verdict.SKIPPED: "-"}
 
