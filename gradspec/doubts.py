@@ -37,20 +37,30 @@ class Doubts(Excuses):
         """
         if (self.trial.case.dtype != "float64" and not self.is_coarse) or not judgement.wrong.any():
             return judgement
-        moved, size, seen = self.moved_by_ulps, np.abs(self.trial.v), estimate.value != 0
+        moved, size = self.moved_by_ulps, np.abs(self.trial.v)
         jump = np.where(moved <= LOST * np.abs(self.trial.y64), moved, 0.0)  # beyond, it is no rounding but a cliff
-        if self.is_coarse:  # large numbers may be rounded alike at all points that are some ulps apart
-            digits = last_digits(np.array([y for y, _ in (*self.trial.jittered, *self.trial.shaken)]))
-            jump = np.fmax(jump, SWALLOWED * np.where(digits > self.eps * np.abs(self.trial.y64), digits, 0.0))
-            seen = np.ones_like(seen)
-        noise = np.where(seen, size * jump, 0.0).sum(axis=1) / STEPS[0]
+        noise = np.where(estimate.value != 0, size * jump, 0.0).sum(axis=1) / STEPS[0]
         open_now = judgement.wrong & (np.abs(judgement.claim - judgement.want) <= judgement.bar + noise)
         if self.is_coarse:
             x, ulps = np.abs(self.trial.point), directions.scale * STEPS[0] / self.eps
             swallowed = ulps < ROUNDING * x.max(initial=0.0)  # a corner 3e7 away of one that moves by 1
             swallowed |= (x * (directions.moves != 0)).max(axis=1, initial=0.0) * self.eps >= 1  # numbers without 1/2
+            for p in np.flatnonzero(judgement.wrong & ~swallowed)[:LOOKED_AT]:
+                off = np.abs(judgement.claim[p] - judgement.want[p])
+                swallowed[p] = off <= judgement.bar[p] + self._digits_lost(
+                    directions.moves[p], both=bool(directions.both[p])
+                )
             open_now |= judgement.wrong & swallowed & np.isfinite(judgement.claim)
         return replace(judgement, wrong=judgement.wrong & ~open_now, conclusive=judgement.conclusive & ~open_now)
+
+    def _digits_lost(self, move: np.ndarray, *, both: bool) -> float:
+        """What digits that no value along a *move* (n,) has may be of a slope: 1e13 - 1e13 is a multiple of 2^20."""
+        steps = [*STEPS, *-STEPS] if both else [*STEPS]
+        ys = np.array([self.trial.y64, *(self.trial.outputs(self.trial.point + step * move) for step in steps)])
+        with np.errstate(all="ignore"):
+            lost = np.where(np.ptp(ys, axis=0) > 0, last_digits(ys), 0.0)  # of a constant they tell nothing
+            lost = np.where(lost > self.eps * np.abs(ys).max(axis=0), lost, 0.0)
+        return float(SWALLOWED * (np.abs(self.trial.v) * lost)[self.trial.v != 0].sum() / STEPS[0])
 
     def undisputed(self, judgement: Judgement, directions: Directions) -> Judgement:
         """Leave open what the complex step, which takes no differences, sees as the rule does.
@@ -143,7 +153,7 @@ class Doubts(Excuses):
         """Whether values (s, m) go to and fro about the line that differences saw, by more than rounding makes them."""
         point, y, size = np.abs(self.trial.point), self.trial.y64, np.abs(self.trial.v)
         eps = ROUNDING * self.eps
-        noise = eps * np.abs(y) + NOISE * self.forward_noise
+        noise = eps * np.abs(ys).max(axis=0, initial=0.0) + NOISE * self.forward_noise
         matters, moved = size > 0, move != 0
         reach = (point[moved] / np.abs(move[moved])).max(initial=0.0)
         rounding = (size * noise)[matters].sum() + eps * reach * max(abs(want), abs(claim))
