@@ -24,6 +24,8 @@ SWALLOWED = 8.0  # ulps of the largest number: shorter ones may vanish in it
 NEARER = 1 / 8  # of what a rule is off by: what secants see is so near to its claim
 NEAR = (2.0, 16.0)  # ulps of the smallest number that is moved
 SEEN = 3  # steps, of those of differences, over which the rule says what these see
+LONGER = (1.0, 8.0, 64.0)  # times the shortest step
+SPARSE = 1 / 16  # between numbers of float32: too far for what goes up and down within 1
 TURNS = 3  # times that claims within a step cross their mean, as those of no smooth function do
 
 
@@ -44,7 +46,7 @@ class Doubts(Excuses):
         if self.is_coarse:
             x, ulps = np.abs(self.trial.point), directions.scale * STEPS[0] / self.eps
             swallowed = ulps < ROUNDING * x.max(initial=0.0)  # a corner 3e7 away of one that moves by 1
-            swallowed |= (x * (directions.moves != 0)).max(axis=1, initial=0.0) * self.eps >= 1  # numbers without 1/2
+            swallowed |= (x * (directions.moves != 0)).max(axis=1, initial=0.0) * self.eps >= SPARSE
             for p in np.flatnonzero(judgement.wrong & ~swallowed)[:LOOKED_AT]:
                 off = np.abs(judgement.claim[p] - judgement.want[p])
                 swallowed[p] = off <= judgement.bar[p] + self._digits_lost(
@@ -134,18 +136,20 @@ class Doubts(Excuses):
     def resolved(self, judgement: Judgement, directions: Directions) -> Judgement:
         """Leave open where the rule's claims, or forward's values, swing to and fro within the shortest step.
 
-        As those of sin(x²) at x = 5e6, and of the remainder of 4e7 by 3, whose slope is the same everywhere.
+        As those of sin(x²) at x = 5e6, and of the remainder of 4e7 by 3, whose slope is the same everywhere. Of a
+        forward that computes in float32 a longer step is looked at, too: it takes none that are shorter.
         """
         open_now = np.zeros(len(directions), dtype=bool)
         looked_at, others = np.split(np.flatnonzero(judgement.wrong), [LOOKED_AT])
         for p in looked_at:
             one = directions.chosen([int(p)])
-            for side in (1.0, -1.0)[: 1 + directions.both[p]]:
-                steps, ys, x_bars = within_a_step(self.trial, side * one.moves[0])
-                claims = np.array([self.claims(x_bar, one)[0] for x_bar in x_bars])
-                enough = np.ptp(claims) >= np.abs(judgement.claim[p] - judgement.want[p]) / 2
-                open_now[p] |= bool(enough and turns(claims) >= TURNS)
-                open_now[p] |= self._swings(ys, side * steps, one.moves[0], judgement.want[p], judgement.claim[p])
+            for times in LONGER[: None if self.is_coarse else 1]:
+                for side in (times, -times)[: 1 + directions.both[p]]:
+                    steps, ys, x_bars = within_a_step(self.trial, side * one.moves[0])
+                    claims = np.array([self.claims(x_bar, one)[0] for x_bar in x_bars])
+                    enough = np.ptp(claims) >= np.abs(judgement.claim[p] - judgement.want[p]) / 2
+                    open_now[p] |= bool(enough and turns(claims) >= TURNS)
+                    open_now[p] |= self._swings(ys, side * steps, one.moves[0], judgement.want[p], judgement.claim[p])
         open_now[others] = open_now[looked_at].all()
         return replace(judgement, wrong=judgement.wrong & ~open_now, conclusive=judgement.conclusive & ~open_now)
 

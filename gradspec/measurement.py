@@ -227,12 +227,15 @@ class Measurement:
         if not suspect.any():
             return suspect
         signs = signs_by_value(trial.point, np.random.default_rng((trial.case.seed, 13)))
-        moves = []
-        for ulps in PROPORTIONS:
-            point = trial.point * (1.0 + ulps * EPS[trial.case.dtype] * signs)
-            moves.append((trial.pulled_back(trial.inside(point), trial.y_bar64)[0] - trial.y64) / ulps)
-        spread, largest = np.ptp(moves, axis=0), np.max(np.abs(moves), axis=0)
-        return np.asarray(suspect & ~(spread <= largest / 2))
+        chaotic = np.zeros_like(suspect)
+        for side in (signs, -signs)[: 1 + self.is_coarse]:  # no finer step than one over a jump finds it otherwise
+            moves = []
+            for ulps in PROPORTIONS:
+                point = trial.point * (1.0 + ulps * EPS[trial.case.dtype] * side)
+                moves.append((trial.pulled_back(trial.inside(point), trial.y_bar64)[0] - trial.y64) / ulps)
+            spread, largest = np.ptp(moves, axis=0), np.max(np.abs(moves), axis=0)
+            chaotic |= suspect & ~(spread <= largest / 2)
+        return chaotic
 
     def claims(self, cotangent: np.ndarray, directions: Directions) -> np.ndarray:
         """What a cotangent (n',) says of each direction (p,)."""

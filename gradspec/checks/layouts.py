@@ -172,12 +172,12 @@ def _wrong_value(
             different = y != before
             bar = np.zeros(y.shape)
         else:
-            noise = spread[start : start + y.size].reshape(y.shape)
-            start += y.size
+            here, start = slice(start, start + y.size), start + y.size
             if np.array_equal(y, before):
                 continue
             largest = max(float(np.abs(before).max(initial=0.0)), float(np.abs(trial.point).max(initial=0.0)))
-            bar = ROUNDING * EPS[trial.case.dtype] * largest + NOISE * noise
+            sizes = np.fmax(largest, evidence.saturated[here])  # the inequality of equal incomes is rounded as 1 is
+            bar = (ROUNDING * EPS[trial.case.dtype] * sizes + NOISE * spread[here]).reshape(y.shape)
             different = ~(np.abs(y.astype(np.float64) - before) <= bar)
         if different.any():
             where = tuple(int(axis) for axis in np.argwhere(different)[0])

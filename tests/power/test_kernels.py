@@ -28,6 +28,9 @@ RIGHT = {op.name: op for op in (*RIGHT_OPS, *OPS)}
         ("chamfer_distance", 1),  # a kink 0.1 away of numbers of 288, which are squared
         ("triangle_area", 1),  # a corner 3e7 away swallows all steps of another
         ("chain_partition", 1),  # differences of 1e7 in the exponent
+        ("frac", 1),  # 5e7 has no fraction
+        ("frac", 3),  # and 7e6 but one
+        ("gini", 0),  # 0 for equal numbers, however small: rounded as 1 is
         ("crf_log_partition", 0),  # in float32 terms vanish, and the rest is homogeneous
         ("nll", 0),  # linear, but for the rounding of float32
     ],
