@@ -114,7 +114,7 @@ def only_float32(usual: np.ndarray, others: Iterable[np.ndarray]) -> bool:
 def last_digits(ys: np.ndarray) -> np.ndarray:
     """(m,) the place of the last binary digit that any of several values (s, m) of float32 has; 0 of nothing but 0.
 
-    Values an ulp of their inputs apart that all lack their last digits have lost them: as 1e13 - 1e13 has.
+    Values that differ, and all lack their last digits, have lost them: as differences of numbers of 1e13 have.
     """
     mantissa, exponent = np.frexp(np.where(np.isfinite(ys), ys, 0.0))
     whole = np.abs(mantissa * 2.0**FLOAT32_DIGITS).astype(np.int64)

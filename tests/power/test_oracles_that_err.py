@@ -290,36 +290,3 @@ def test_a_derivative_beyond_float32_is_asked_of_nobody() -> None:
     for check in CHECKS:
         if check.name in ("contract", "vjp_finite_difference"):
             assert failure(Space(op), case, check) is None
-
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1 / (1 + e), e / (1 + e))
-
-
-def _focal(x: np.ndarray, t: np.ndarray, gamma: float) -> tuple[np.ndarray, Any]:
-    """The focal loss of logits, as one writes it who cares for large ones: abs is no analytic function."""
-    z = np.where(t == 1, x, -x)
-    log_p = np.minimum(z, 0) - np.log1p(np.exp(-np.abs(z)))
-    q = _sigmoid(-z)
-    return -(q**gamma) * log_p, (z, log_p, q, t, gamma)
-
-
-def _focal_vjp(saved: Any, y_bar: np.ndarray) -> tuple[np.ndarray, None]:
-    z, log_p, q, t, gamma = saved
-    return (y_bar * q**gamma * (gamma * _sigmoid(z) * log_p - q) * np.where(t == 1, 1, -1)).astype(y_bar.dtype), None
-
-
-@pytest.mark.parametrize("seed", range(2))
-def test_a_complex_step_that_has_lost_what_differences_do_not_see_accuses_nobody(seed: int) -> None:
-    """abs drops the imaginary part: at 30 all that is lost is 1e-13, and at ordinary inputs far more."""
-    op = Op(
-        name="focal",
-        forward=_focal,
-        vjp=_focal_vjp,
-        inputs={"x": array("n", lo=-30, hi=30), "t": array("n", integer=True, lo=0, hi=1)},
-        params={"gamma": (2.0, 1.0, 3.0)},
-    )
-    report = verify(op, seed=seed)
-
-    assert Verdict.PASS is report.verdict, str(report)
