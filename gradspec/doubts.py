@@ -9,7 +9,6 @@ import numpy as np
 from gradspec.directions import Directions
 from gradspec.excuses import Excuses
 from gradspec.judgement import Judgement
-from gradspec.measurement import complex_slopes
 from gradspec.nearby import last_digits, turns, within_a_step
 from gradspec.oracles.estimate import Estimate
 from gradspec.oracles.finite_difference import STEPS
@@ -70,7 +69,7 @@ class Doubts(Excuses):
         A sum such as 1 + exp(-31) moves in jumps of an ulp, and between two jumps its slope is sharply 0.
         """
         wrong = np.flatnonzero(judgement.wrong)
-        slopes = complex_slopes(self.trial, directions.moves[wrong]) if wrong.size else None
+        slopes = self.trial.complex_slopes(directions.moves[wrong]) if wrong.size else None
         if slopes is None:
             return judgement
         with np.errstate(all="ignore"):

@@ -224,8 +224,27 @@ class Run:
             )
             return CheckResult(**counts, verdict=Verdict.FAIL, message=message)
         missing = "the run ended with the first failure" if self.is_decided else self._missing(tally)
-        open_question = Verdict.SKIPPED if tally.check.partial else Verdict.INCONCLUSIVE
-        return CheckResult(**counts, verdict=open_question if missing else Verdict.PASS, reason=missing)
+        if not missing:
+            return CheckResult(**counts, verdict=Verdict.PASS)
+        answered = self._answered_instead(tally)
+        return CheckResult(
+            **counts,
+            verdict=Verdict.SKIPPED if tally.check.partial or answered else Verdict.INCONCLUSIVE,
+            reason=f"{missing}; {answered} has compared all of it" if answered else missing,
+        )
+
+    def _answered_instead(self, tally: Tally) -> str:
+        """The check whose oracle has compared everything, where this one's is too blurred to; "" if none has.
+
+        A difference that nothing could settle is no answer, and none is a reference that is off elsewhere.
+        """
+        if not tally.check.estimates or self.is_decided:
+            return ""
+        for other in self.tallies:
+            exact = other.check.oracle and not (other.check.estimates or other.check.partial or other.skipped)
+            if exact and not (other.failures or other.doubted or other.refuted or self._missing(other)):
+                return other.check.name
+        return ""
 
     def _explained(self, tally: Tally) -> tuple[str, Counterexample]:
         if self.explain:

@@ -11,7 +11,6 @@ from gradspec.caller import CallFailedError, float_outputs
 from gradspec.cotangents import drawn_signs, signs_by_value
 from gradspec.directions import Directions
 from gradspec.judgement import Judgement
-from gradspec.measurement import complex_slopes
 from gradspec.oracles.torch_autograd import ReferenceFailedError, available, torch_autograd
 from gradspec.rounding import BRANCH, CAP32, CONCLUSIVE, NOISE, ROUNDING, SATURATED, TINY, Rounding
 from gradspec.trial import EPS, JITTERS, SHAKES
@@ -224,7 +223,7 @@ class Excuses(Rounding):
         the edge the two sides differ.
         """
         trial, smooth = self.trial, np.zeros(len(directions), dtype=bool)
-        sides = [complex_slopes(trial, side * directions.moves) for side in (1.0, -1.0)]
+        sides = [trial.complex_slopes(side * directions.moves) for side in (1.0, -1.0)]
         with np.errstate(all="ignore"):
             if sides[0] is not None and sides[1] is not None:
                 ahead, behind = (np.where(trial.v != 0, slopes * trial.v, 0.0).sum(axis=1) for slopes in sides)

@@ -13,8 +13,8 @@ JUDGING = (
     "gradspec/checks/*.py",
     "gradspec/oracles/*.py",
     *(f"gradspec/{name}.py" for name in ("analytic", "caller", "constants", "cotangents", "covering", "crossed")),
-    *(f"gradspec/{name}.py" for name in ("directions", "domains", "doubts", "drawing", "engine", "evidence")),
-    *(f"gradspec/{name}.py" for name in ("excuses", "intervals", "judgement", "layouts", "measurement")),
+    *(f"gradspec/{name}.py" for name in ("directions", "domains", "doubts", "drawing", "engine", "evaluated")),
+    *(f"gradspec/{name}.py" for name in ("evidence", "excuses", "intervals", "judgement", "layouts", "measurement")),
     *(f"gradspec/{name}.py" for name in ("nearby", "places", "related", "rounding", "strategies", "tally")),
     *(f"gradspec/{name}.py" for name in ("ties", "trial", "values")),
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -23,7 +22,6 @@ from gradspec.directions import (
     together,
 )
 from gradspec.nearby import at_ordinary, is_stepped, nearby, only_float32, usual_slopes
-from gradspec.oracles.complex_step import complex_step
 from gradspec.oracles.estimate import Estimate
 from gradspec.oracles.finite_difference import STEPS, finite_difference
 from gradspec.trial import EPS, Trial
@@ -293,10 +291,3 @@ class Measurement:
     def eps(self) -> float:
         """The rounding of what differences are taken of, which are given float64."""
         return EPS["float32" if self.is_coarse else "float64"]
-
-
-def complex_slopes(trial: Trial, moves: np.ndarray) -> np.ndarray | None:
-    """Derivatives (p, m) along *moves* by the complex step; None where forward is not analytic, or takes no complex."""
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("error", np.exceptions.ComplexWarning)  # a forward that drops the imaginary part
-        return complex_step(trial.complex_outputs, trial.point, moves)

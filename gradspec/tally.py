@@ -72,6 +72,7 @@ class Tally:
     alone: list[float] = field(default_factory=list)  # relative differences where nothing but torch accuses
     accused: list[tuple[Case, Outcome, Seen]] = field(default_factory=list)  # the cases of these
     refuted: int = 0  # cases in which torch's own gradient is off
+    doubted: int = 0  # cases in which it differs, and nothing tells whether it is off
 
     @property
     def is_settled(self) -> bool:
@@ -117,6 +118,7 @@ class Tally:
             if outcome.note:
                 self.notes[outcome.note] = self.notes.get(outcome.note, 0) + 1
             self.refuted += outcome.refuted
+            self.doubted += outcome.doubted
             if outcome.alone:
                 self.alone += outcome.alone
                 if len(self.accused) >= KEPT:  # counted, not worded: what would word it holds the whole trial

@@ -19,7 +19,13 @@ CHECKS = (
     Check("vjp_algebra", vjp_algebra, "exactly linear in the cotangent; no overflow where forward has none"),
     Check("vjp_layouts", vjp_layouts, "the same result whatever the memory layout of inputs and y_bar"),
     Check("vjp_linear", vjp_linear, "exact for the inputs declared linear", skip=needs_linear_inputs, partial=True),
-    Check("vjp_finite_difference", vjp_finite_difference, "the vjp against finite differences", oracle=True),
+    Check(
+        "vjp_finite_difference",
+        vjp_finite_difference,
+        "the vjp against finite differences",
+        oracle=True,
+        estimates=True,
+    ),
     Check(
         "vjp_complex_step",
         vjp_complex_step,

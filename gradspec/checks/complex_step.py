@@ -11,7 +11,6 @@ from gradspec.checks.comparison import MAX_NAMED, corrected, outcomes, wrong_cot
 from gradspec.checks.outcome import Mismatch, Outcome
 from gradspec.directions import Directions, single_entries
 from gradspec.evidence import ORACLE, Evidence
-from gradspec.measurement import complex_slopes
 from gradspec.nearby import ordinary_trials
 from gradspec.rounding import ROUNDING
 from gradspec.trial import EPS, Trial
@@ -25,7 +24,7 @@ def vjp_complex_step(trial: Trial, evidence: Evidence) -> list[Outcome]:
         cotangent = trial.flat_cotangents(trial.x_bar)
     except CallFailedError:
         return []  # the contract check says what is wrong
-    found = complex_slopes(trial, evidence.directions.moves) if trial.point.size else None
+    found = trial.complex_slopes(evidence.directions.moves) if trial.point.size else None
     if found is None or not _is_confirmed(trial, evidence, found):
         return []
     directions, by_difference = evidence.directions, evidence.of_rule
@@ -67,7 +66,7 @@ def by_complex_step(trial: Trial, name: str) -> np.ndarray | None:
     if where.stop - where.start > MAX_NAMED:
         return None
     moves = single_entries(trial, np.arange(where.start, where.stop)).moves
-    found = complex_slopes(trial, moves)
+    found = trial.complex_slopes(moves)
     return None if found is None else np.asarray((found @ trial.v) / moves[:, where].diagonal())
 
 
@@ -103,7 +102,7 @@ def _is_confirmed_elsewhere(trial: Trial) -> bool:
         if not other.is_inside:
             continue
         evidence = Evidence(other)
-        found = complex_slopes(other, evidence.directions.moves)
+        found = other.complex_slopes(evidence.directions.moves)
         if found is None or not _is_confirmed(other, evidence, found):
             return False
     return True

@@ -9,7 +9,8 @@ from gradspec.directions import ROOM
 from gradspec.evidence import Evidence
 from gradspec.trial import Trial
 
-BLURRED = "forward computes in float32 alone, which blurs some differences: a torch reference sees more"
+BLURRED = "forward computes in float32 alone, which blurs some differences"
+REMEDY = ": a torch reference sees more"
 
 
 def vjp_finite_difference(trial: Trial, evidence: Evidence) -> list[Outcome]:
@@ -18,7 +19,9 @@ def vjp_finite_difference(trial: Trial, evidence: Evidence) -> list[Outcome]:
         judgement = evidence.of_rule
     except CallFailedError:
         return []  # the contract check says what is wrong
-    blurred = BLURRED if evidence.is_coarse and not judgement.conclusive.all() else ""
+    blurred = ""
+    if evidence.is_coarse and not judgement.conclusive.all():
+        blurred = BLURRED + (REMEDY if trial.op.torch is None else "")
     return outcomes(
         trial,
         evidence.directions,

@@ -70,6 +70,7 @@ class Outcome:
         dispute: The evidence that the oracles contradict each other here, whatever the rule says.
         alone: Relative differences of the comparisons in which torch's word stands alone against the rule.
         refuted: Whether differences show that it is torch's gradient that is off, in one of the comparisons.
+        doubted: Whether torch's gradient is not finite, or differs clearly in one and nothing tells whose fault it is.
     """
 
     input: str = ""
@@ -85,6 +86,7 @@ class Outcome:
     dispute: str = ""
     alone: tuple[float, ...] = ()
     refuted: bool = False
+    doubted: bool = False
 
     @property
     def is_sighted(self) -> bool:
@@ -107,6 +109,7 @@ class Check:
         title: What it makes sure of, in a phrase.
         skip: Says why it does not apply to an op; "" if it does.
         oracle: Whether it holds the vjp against an independent oracle.
+        estimates: Whether its oracle is blurred where forward is, so that another one may answer in its place.
         partial: Whether it may apply to part of an op's domain only: what it then lacks is no question left open.
         dtypes: The dtypes it looks at.
         everywhere: Whether it has something to say where forward is not finite, too.
@@ -118,6 +121,7 @@ class Check:
     title: str
     skip: Callable[[Op], str] = lambda _op: ""
     oracle: bool = False
+    estimates: bool = False
     partial: bool = False
     dtypes: tuple[str, ...] = FLOAT_DTYPES
     everywhere: bool = False

@@ -38,19 +38,19 @@ def vjp_torch(trial: Trial, evidence: Evidence) -> list[Outcome]:
     if not trial.point.size:
         return []
     if isinstance(answer, torch_autograd.ReferenceFailedError):
-        return [Outcome(comparisons=1, note=str(answer))]
+        return [Outcome(comparisons=1, note=str(answer), doubted=True)]
     reference = trial.flat_cotangents(answer.cotangents)
     judgement = evidence.judge_against(cotangent, reference)
     confirmed, doubtful, refuted = _adjudicated(trial, evidence, judgement)
     names = np.array(evidence.directions.inputs)
     remarkable = doubtful & (judgement.discrepancy > CLEAR)
+    unknown = {name for name in trial.slices if remarkable[names == name].any()}
     notes = {
-        name: f"torch's gradient for {name!r} differs and finite differences do not confirm it"
-        for name in trial.slices
-        if remarkable[names == name].any()
+        name: f"torch's gradient for {name!r} differs and finite differences do not confirm it" for name in unknown
     }
     for name, where in trial.slices.items():
         if reference.size == trial.point.size and not np.isfinite(reference[where]).all():
+            unknown.add(name)
             notes.setdefault(name, f"torch's gradient for {name!r} is not finite")
     accepted = Judgement(
         **{
@@ -67,6 +67,7 @@ def vjp_torch(trial: Trial, evidence: Evidence) -> list[Outcome]:
         lambda name: _described(trial, evidence, name, judgement, confirmed, reference),
         notes,
     )
+    found = [replace(outcome, doubted=outcome.input in unknown) for outcome in found]
     dispute = _dispute(trial, evidence, judgement)
     if confirmed.any() or refuted.any():
         found = [_with_its_witnesses(outcome, evidence, names, judgement, confirmed, refuted) for outcome in found]
