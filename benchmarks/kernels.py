@@ -13,9 +13,15 @@ from gradspec import Op
 FLOAT32 = np.dtype(np.float32)
 
 
-def as_kernel(op: Op) -> Op:
-    """The same op, declared for float32 alone, without a reference; forward and vjp raise for other floats."""
-    return op.replace(forward=_strict(op.forward, 0), vjp=_strict(op.vjp, 1), dtypes=("float32",), torch=None)
+def as_kernel(op: Op, *, beside_torch: bool = False) -> Op:
+    """The same op, declared for float32 alone; forward and vjp raise for other floats.
+
+    Without its reference, unless it is to stay beside that: it has another name, then.
+    """
+    name, torch = (f"{op.name} beside torch", op.torch) if beside_torch else (op.name, None)
+    return op.replace(
+        name=name, forward=_strict(op.forward, 0), vjp=_strict(op.vjp, 1), dtypes=("float32",), torch=torch
+    )
 
 
 def _strict(function: Callable[..., Any], first: int) -> Callable[..., Any]:

@@ -6,7 +6,7 @@ Runs of earlier code stay in the record as a sum of their own.
     python -m benchmarks.seeds --seeds 50 --core 1000 --workers 2
     python -m benchmarks.seeds --of right_ops --seeds 20 --workers 2  # tests/right_ops: kinds of ops the registry lacks
     python -m benchmarks.seeds --of float32 --seeds 5 --workers 2  # both, declared for float32 alone
-    python -m benchmarks.seeds --of kernels --seeds 5 --workers 2  # and as kernels that raise for all other floats
+    python -m benchmarks.seeds --of kernels --seeds 5 --workers 2  # and as kernels that raise for all others
 """
 
 from __future__ import annotations
@@ -26,17 +26,20 @@ from ops import OPS
 from tests.right_ops.collection import RIGHT_OPS
 
 RECORDS = ROOT / "docs" / "records"
-IN_FLOAT32 = tuple(
-    op.replace(dtypes=("float32",), torch=None)
-    for op in {op.name: op for op in (*RIGHT_OPS, *OPS)}.values()
-    if "float32" in op.dtypes
+WITH_FLOAT32 = tuple(op for op in {op.name: op for op in (*RIGHT_OPS, *OPS)}.values() if "float32" in op.dtypes)
+"""Right ops, of one name the registry's."""
+IN_FLOAT32 = tuple(op.replace(dtypes=("float32",), torch=None) for op in WITH_FLOAT32)
+"""Ops as the author of a kernel declares them: float32 alone, nothing to compare with."""
+KERNELS = (
+    *map(as_kernel, IN_FLOAT32),
+    *(as_kernel(op, beside_torch=True) for op in WITH_FLOAT32 if op.torch is not None),
 )
-"""Ops as the author of a kernel declares them: float32 alone, nothing to compare with; of one name the registry's."""
+"""Without a reference, and those that have one with it, too."""
 COLLECTIONS = {  # name -> record, ops
     "registry": ("seeds.json", OPS),
     "right_ops": ("right_ops.json", RIGHT_OPS),
     "float32": ("float32.json", IN_FLOAT32),
-    "kernels": ("kernels.json", tuple(map(as_kernel, IN_FLOAT32))),
+    "kernels": ("kernels.json", KERNELS),
 }
 EMPTY: dict[str, Any] = {"seeds": 0, "fail": [], "inconclusive": [], "compared": 0}
 CORE = frozenset(

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from gradspec.caller import CallFailedError
+from gradspec.caller import CallFailedError, float_outputs
 from gradspec.checks.comparison import corrected, outcomes, wrong_cotangent
 from gradspec.checks.outcome import Mismatch, Outcome, number, show
+from gradspec.checks.reference import confirms_itself, reference_noise
 from gradspec.directions import Directions
 from gradspec.evidence import ORACLE, Evidence
 from gradspec.judgement import Judgement
-from gradspec.oracles import torch_autograd
-from gradspec.rounding import NOISE
-from gradspec.trial import EPS, Trial
+from gradspec.oracles.torch_autograd import ReferenceFailedError, TorchAnswer
+from gradspec.trial import Trial
 
 SAME_VALUE = 1e-6  # relative; a reference that differs by more is another function
 PRECISE = 5e-13  # relative: below it torch's own special functions are off, and nobody is accused by torch alone
-MULTIPLES = (1.0, 1.0, 0.7, 1.3)  # of y_bar
-STRETCH = 2.0**-26  # of the inputs: too short to bend on, and many ulps long
-SAMPLES = 9
+SAME_ROUGH_VALUE = 1e-3  # of the largest value: the same of a kernel
+GROSS = 1e-2  # relative: a kernel whose values are the reference's has its derivative, up to this
 CLEAR = 4.0  # a difference of this many bars counts even where finite differences cannot see it
 
 
@@ -37,7 +35,7 @@ def vjp_torch(trial: Trial, evidence: Evidence) -> list[Outcome]:
         return []  # the contract check says what is wrong
     if not trial.point.size:
         return []
-    if isinstance(answer, torch_autograd.ReferenceFailedError):
+    if isinstance(answer, ReferenceFailedError):
         return [Outcome(comparisons=1, note=str(answer), doubted=True)]
     reference = trial.flat_cotangents(answer.cotangents)
     judgement = evidence.judge_against(cotangent, reference)
@@ -98,7 +96,7 @@ def _adjudicated(trial: Trial, evidence: Evidence, against: Judgement) -> tuple[
     by_difference = evidence.of_rule
     theirs = evidence.cancellation @ np.abs(trial.v)
     if (against.wrong & ~by_difference.wrong).any():
-        theirs = theirs + _reference_noise(trial, evidence)
+        theirs = theirs + reference_noise(trial, evidence)
     with np.errstate(all="ignore"):
         torch_is_off, rule_is_off = (np.abs(x - by_difference.want) for x in (against.want, against.claim))
         sharp = by_difference.bar / ORACLE  # what differences claim themselves: beyond it is one of a thousand
@@ -108,7 +106,31 @@ def _adjudicated(trial: Trial, evidence: Evidence, against: Judgement) -> tuple[
     smooth = by_difference.conclusive & (by_difference.width == 0)
     confirmed = against.wrong & (by_difference.wrong | (smooth & torch_is_possible & clear))
     confirmed &= by_difference.wrong | ~_explained_by_entries(evidence.directions, confirmed, against.wrong)
+    if evidence.is_coarse:
+        confirmed |= _too_rough_to_tell(trial, evidence, against, clear & torch_is_possible)
     return confirmed, against.wrong & ~confirmed, against.wrong & smooth & clear & ~torch_is_possible & ~confirmed
+
+
+def _too_rough_to_tell(trial: Trial, evidence: Evidence, against: Judgement, clear: np.ndarray) -> np.ndarray:
+    """(p,) the *clear* differences of a kernel that its own differences cannot judge, and the reference's do.
+
+    Nothing is said where a few ulps move its values at random: they have no derivative that a rule could be held to.
+    """
+    answer, found = trial.torch, np.zeros(len(evidence.directions), dtype=bool)
+    with np.errstate(all="ignore"):
+        largest = np.fmax(np.abs(against.claim), np.abs(against.want))
+        gross = ~(np.abs(against.claim - against.want) <= GROSS * largest)
+    asked = np.flatnonzero(against.wrong & clear & gross & ~evidence.of_rule.conclusive)
+    if not asked.size or isinstance(answer, ReferenceFailedError) or (evidence.is_chaotic & (trial.v != 0)).any():
+        return found
+    value = float_outputs(answer.values)
+    if np.array_equal(trial.y64.shape, value.shape) and _are_near(trial.y64, value):
+        found[asked] = confirms_itself(trial, evidence.directions.chosen([*asked]))
+    return found
+
+
+def _are_near(y: np.ndarray, value: np.ndarray) -> bool:
+    return bool((np.abs(y - value) <= SAME_ROUGH_VALUE * np.abs(value).max(initial=0.0)).all())
 
 
 def _explained_by_entries(directions: Directions, confirmed: np.ndarray, wrong: np.ndarray) -> np.ndarray:
@@ -123,58 +145,10 @@ def _explained_by_entries(directions: Directions, confirmed: np.ndarray, wrong: 
     return np.asarray(~single & moved[:, theirs].any(axis=1) & ~moved[:, ours].any(axis=1))
 
 
-def _reference_noise(trial: Trial, evidence: Evidence) -> np.ndarray:
-    """(p,) how far the reference's own answer moves when inputs and y_bar move by ulps, equal entries apart, too.
-
-    The mean of equal entries is rounded, and layer_norm divides by the square root of what that leaves; of a single
-    entry, which is its own mean, y_bar is all that is rounded. A multiple of y_bar has that multiple of the answer:
-    torch's logcumsumexp adds the logarithm of y_bar to numbers as large as x, and loses the same digits an ulp away.
-    """
-    if isinstance(trial.torch, torch_autograd.ReferenceFailedError):
-        return np.zeros(len(evidence.directions))
-    here, found = trial.flat_cotangents(trial.torch.cotangents), np.zeros(evidence.directions.images.shape[1])
-    for turn, multiple in enumerate(MULTIPLES):
-        rng = np.random.default_rng((trial.case.seed, 11, turn))
-        point = trial.point * (1.0 + EPS["float64"] * rng.choice((-1.0, 1.0), trial.point.size))
-        y_bar = [
-            None if bar is None else bar * multiple * (1.0 + EPS["float64"] * rng.choice((-1.0, 1.0), bar.shape))
-            for bar in trial.y_bar64
-        ]
-        change = np.abs(_reference_at(trial, point, y_bar) / multiple - here)
-        found = np.maximum(found, np.nan_to_num(change, nan=0.0, posinf=0.0))
-    found = np.maximum(found, _roughness(trial))
-    return np.asarray(NOISE * (np.abs(evidence.directions.images) * found).sum(axis=1))
-
-
-def _roughness(trial: Trial) -> np.ndarray:
-    """(n',) how far the reference's answer is from a parabola over a stretch that is nearly a point.
-
-    1 + tanh(-5) has eleven digits, and has the same wrong ones an ulp away: tanh moves by less than one of its own.
-    """
-    rng = np.random.default_rng((trial.case.seed, 16))
-    move = STRETCH * trial.point * rng.choice((-1.0, 1.0), trial.point.size)
-    places = np.linspace(-1.0, 1.0, SAMPLES)
-    answers = np.array([_reference_at(trial, trial.point + place * move, trial.y_bar64) for place in places])
-    parabolas = np.vander(places, 3)
-    residual = answers - parabolas @ (np.linalg.pinv(parabolas) @ np.nan_to_num(answers, posinf=0.0, neginf=0.0))
-    return np.asarray(np.nan_to_num(np.abs(residual).max(axis=0), nan=0.0, posinf=0.0))
-
-
-def _reference_at(trial: Trial, point: np.ndarray, y_bar: Sequence[np.ndarray | None]) -> np.ndarray:
-    """The reference's cotangents (n') at another point (n,); NaN where it gives none."""
-    arrays = trial.transformed(trial.inside(point), "float64")
-    try:
-        return trial.flat_cotangents(
-            torch_autograd.torch_autograd(trial.op, arrays, trial.case.params, y_bar).cotangents
-        )
-    except torch_autograd.ReferenceFailedError:
-        return np.full(trial.flat_cotangents(trial.x_bar).size, np.nan)
-
-
 def _dispute(trial: Trial, evidence: Evidence, against: Judgement) -> str:
     """The evidence that the oracles contradict each other, whatever the rule says; "" if they do not."""
     answer = trial.torch
-    if not trial.case.ordinary or isinstance(answer, torch_autograd.ReferenceFailedError):
+    if not trial.case.ordinary or isinstance(answer, ReferenceFailedError):
         return ""
     by_difference = evidence.of_rule
     theirs = evidence.cancellation @ np.abs(trial.v)
@@ -195,7 +169,7 @@ def _dispute(trial: Trial, evidence: Evidence, against: Judgement) -> str:
     )
 
 
-def _is_same_value(trial: Trial, answer: torch_autograd.TorchAnswer) -> bool:
+def _is_same_value(trial: Trial, answer: TorchAnswer) -> bool:
     return all(
         np.allclose(np.asarray(y, dtype=float), value, rtol=SAME_VALUE, atol=SAME_VALUE)
         for y, value in zip(trial.ys, answer.values, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from benchmarks.kernels import as_kernel
 from gradspec import Op, Verdict, array, real, verify
+from gradspec.results import CheckResult
 from ops import OPS
 from tests.right_ops.collection import RIGHT_OPS
 
@@ -126,3 +128,70 @@ def test_what_was_too_blurred_to_count_is_told() -> None:
 
     assert Verdict.PASS is check.verdict
     assert "forward computes in float32 alone, which blurs some differences" in check.notes[0]
+
+
+# --- with a reference -------------------------------------------------------------------------------------------------
+
+
+def wave(frequency: float, factor: float, reference: Callable[[Any], Any]) -> Op:
+    """sin(frequency * x), whose slope no step of float32 resolves, and a rule that is off by a factor."""
+
+    def forward(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.sin(x.dtype.type(frequency) * x), x
+
+    def vjp(x: np.ndarray, y_bar: np.ndarray) -> tuple[np.ndarray]:
+        return (x.dtype.type(factor * frequency) * y_bar * np.cos(x.dtype.type(frequency) * x),)
+
+    op = Op(name="wave", forward=forward, vjp=vjp, inputs={"x": real("n", lo=5, hi=10)})
+    return as_kernel(op).replace(torch=reference)
+
+
+def results(op: Op, seed: int = 0) -> tuple[Verdict, dict[str, CheckResult]]:
+    """The verdict, and what each check says."""
+    report = verify(op, seed=seed, examples=30)
+    return report.verdict, {check.name: check for check in report.checks}
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_reference_that_has_compared_everything_answers_where_differences_are_too_blurred(seed: int) -> None:
+    """Without it nothing is known."""
+    torch = pytest.importorskip("torch")
+    right = wave(100.0, 1.0, lambda x: torch.sin(100.0 * x))
+    alone, _ = results(right.replace(torch=None), seed)
+    verdict, checks = results(right, seed)
+
+    assert Verdict.INCONCLUSIVE is alone
+    assert Verdict.PASS is verdict
+    assert Verdict.SKIPPED is checks["vjp_finite_difference"].verdict
+    assert "vjp_torch has compared all of it" in checks["vjp_finite_difference"].reason
+    assert "a torch reference sees more" not in str(checks["vjp_finite_difference"].notes)
+
+
+@pytest.mark.parametrize("factor", [-1.0, 1.05])
+@pytest.mark.parametrize("seed", range(2))
+def test_a_gradient_that_the_reference_s_own_differences_confirm_accuses(factor: float, seed: int) -> None:
+    """Forward is too rough to differentiate; what computes the same in float64 is not."""
+    torch = pytest.importorskip("torch")
+    verdict, checks = results(wave(100.0, factor, lambda x: torch.sin(100.0 * x)), seed)
+
+    assert Verdict.FAIL is verdict
+    assert Verdict.FAIL is checks["vjp_torch"].verdict
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_reference_whose_gradient_is_not_that_of_its_values_accuses_nobody(seed: int) -> None:
+    """The rule is right. And nobody can say so."""
+    torch = pytest.importorskip("torch")
+    verdict, checks = results(wave(100.0, 1.0, lambda x: torch.sin(100.0 * x) + 50 * (x - x.detach())), seed)
+
+    assert Verdict.INCONCLUSIVE is verdict
+    assert "differs and finite differences do not confirm it" in str(checks["vjp_torch"].notes)
+
+
+@pytest.mark.parametrize("factor", [1.0, -1.0])
+def test_a_kernel_whose_values_a_few_ulps_move_at_random_is_never_accused(factor: float) -> None:
+    """A hundred thousand periods away from 0 float32 has lost the phase: no rule is right or wrong there."""
+    torch = pytest.importorskip("torch")
+    verdict, _ = results(wave(1e6, factor, lambda x: torch.sin(1e6 * x)))
+
+    assert Verdict.INCONCLUSIVE is verdict
