@@ -18,7 +18,7 @@ def as_kernel(op: Op, *, beside_torch: bool = False) -> Op:
 
     Without its reference, unless it is to stay beside that: it has another name, then.
     """
-    name, torch = (f"{op.name} beside torch", op.torch) if beside_torch else (op.name, None)
+    name, torch = (f"{op.name}_beside_torch", op.torch) if beside_torch else (op.name, None)
     return op.replace(
         name=name, forward=_strict(op.forward, 0), vjp=_strict(op.vjp, 1), dtypes=("float32",), torch=torch
     )

@@ -59,7 +59,7 @@ def test_right_ops_are_a_collection_of_their_own(
 @pytest.mark.parametrize("name", ["float32", "kernels"])
 def test_float32_alone_is_what_it_says(name: str) -> None:
     """No other dtype and no reference; nearly all ops of both collections, each name once."""
-    ops = [op for op in seeds.COLLECTIONS[name][1] if not op.name.endswith("beside torch")]
+    ops = [op for op in seeds.COLLECTIONS[name][1] if not op.name.endswith("_beside_torch")]
     assert {(("float32",), None)} == {(op.dtypes, op.torch) for op in ops}
     assert len({op.name for op in ops}) == len(ops) > 350
 
@@ -67,10 +67,10 @@ def test_float32_alone_is_what_it_says(name: str) -> None:
 def test_kernels_stand_beside_their_reference_too() -> None:
     """Those that have one: it is compared with, and answers where differences cannot."""
     kernels = {op.name: op for op in seeds.COLLECTIONS["kernels"][1]}
-    beside = [name for name in kernels if name.endswith(" beside torch")]
+    beside = [name for name in kernels if name.endswith("_beside_torch")]
     assert len(beside) > 200
     assert all(("float32",) == kernels[name].dtypes and kernels[name].torch is not None for name in beside)
-    assert {name.removesuffix(" beside torch") for name in beside} < {*kernels}
+    assert {name.removesuffix("_beside_torch") for name in beside} < {*kernels}
 
 
 def test_kernels_take_float32_alone() -> None:
