@@ -26,7 +26,8 @@ CLEAR = 4.0  # a difference of this many bars counts even where finite differenc
 def vjp_torch(trial: Trial, evidence: Evidence) -> list[Outcome]:
     """Compare the vjp with torch.autograd in float64.
 
-    torch alone never fails an op: where the two differ, finite differences say who is right.
+    torch alone never fails an op: where the two differ, finite differences say who is right. Those of
+    a kernel in float32 may be too rough to: then those of the reference say whether its gradient is to be believed.
     """
     answer = trial.torch
     try:
